@@ -1,0 +1,2 @@
+// Package admin is not written yet.
+package admin

@@ -1,0 +1,2 @@
+// Package amqp is not written yet.
+package amqp

@@ -1,0 +1,4 @@
+// Command trivium is the server.
+package main
+
+func main() {}

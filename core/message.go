@@ -1,0 +1,58 @@
+package core
+
+// Message is the neutral form of one message, for a reader whose protocol is
+// not the writer's.
+type Message struct {
+	// Key is the routing key, subject or record key; nil means none.
+	Key []byte
+	// Value is the payload; nil differs from empty where a protocol can tell.
+	Value []byte
+	// Time is the store time in unix nanoseconds.
+	Time int64
+	// Headers in the writer's order; names may repeat. Values are text where the
+	// writer's were text or numbers, JSON where they were nested, else bytes.
+	Headers []Header
+	// Reply is where an answer is awaited: a subject, or "".
+	Reply string
+	// Hidden messages are positions without a message: control records.
+	Hidden bool
+}
+
+type Header struct {
+	Name  string
+	Value []byte
+}
+
+// Codec reads the entries of one Format. It is pure: the same entry always
+// gives the same messages.
+type Codec interface {
+	Format() Format
+	// Messages appends the entry's messages to dst, one per offset it covers. A
+	// slot that no reader of another protocol may see (a control record) has
+	// Hidden set.
+	Messages(e *Entry, dst []Message) ([]Message, error)
+}
+
+// DeadLetterer is a Codec that can record in an entry that it died. Formats
+// without it are dead-lettered as they are.
+type DeadLetterer interface {
+	// DeadLettered returns e's Data with the death recorded, and says to which
+	// keys it must be routed next.
+	DeadLettered(e *Entry, d Death) (data []byte, keys []string, err error)
+}
+
+// Death says why and where a message was dead-lettered.
+type Death struct {
+	// Reason is "rejected", "expired", "maxlen" or "delivery_limit".
+	Reason string
+	Queue  string
+	// Exchange it is published to, and the key to use instead of the message's
+	// own, if Key is set.
+	Exchange string
+	Key      string
+	HasKey   bool
+	// Time of the death in unix nanoseconds.
+	Time int64
+	// Attempts is how often it had been delivered.
+	Attempts int
+}

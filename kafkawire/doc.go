@@ -1,0 +1,2 @@
+// Package kafkawire is not written yet.
+package kafkawire

@@ -1,0 +1,2 @@
+// Package natswire is not written yet.
+package natswire

@@ -1,0 +1,2 @@
+// Package server is not written yet.
+package server
