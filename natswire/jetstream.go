@@ -1,0 +1,30 @@
+package natswire
+
+import (
+	"trivium/core"
+	"trivium/natswire/wire"
+)
+
+// JetStream is what the core protocol needs of its durable half, package
+// jetstream, which implements it and imports only core and wire. New makes the
+// engine: jetstream.New(jetstream.Options{Broker, Log, Sender}), where Sender is
+// func(*core.Namespace) jetstream.Sender and gives it a *Sender of this package.
+//
+// Messages are valid during the call only. Whatever a publish means to JetStream
+// is told by its subject, so the engine registers nothing in the subject space.
+type JetStream interface {
+	// Ingest takes a client's publish for a stream of Realm that captures its
+	// subject; it is called once per such stream. The publishes of one read buffer
+	// share one Tx, in order. The answer goes to m.Reply (nil = none) from a
+	// Completion of tx. Ingest must not block and must not call a Sender.
+	Ingest(tx *core.Tx, s *core.Stream, m *wire.Msg)
+	// Ack takes a publish to $JS.ACK.> or $JS.FC.> under the same rules.
+	Ack(tx *core.Tx, ns *core.Namespace, m *wire.Msg)
+	// End is called once before tx is committed if Ingest or Ack was called with
+	// it: the place for tx.Then.
+	End(tx *core.Tx)
+	// Request takes a publish to $JS.API.>, outside of any Tx, on the goroutine
+	// that reads the connection: it must not wait for the disk. It reports false
+	// if nothing serves that subject: the client then hears "no responders".
+	Request(ns *core.Namespace, m *wire.Msg) bool
+}

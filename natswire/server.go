@@ -1,0 +1,4 @@
+package natswire
+
+// Server is the NATS door.
+type Server struct{}
