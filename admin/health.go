@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// status is the body of /healthz and /readyz.
+type status struct {
+	// Status is "ok", "read-only" or "not ready".
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// health answers 200 while the process lives. A store that is read-only is told
+// in the body, not by the code: restarting in a loop does not help a full disk,
+// and reading still works.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	st := status{Status: "ok"}
+	if err := s.o.Err(); err != nil {
+		st = status{Status: "read-only", Reason: err.Error()}
+	}
+	st.write(w, http.StatusOK)
+}
+
+// ready answers 200 while clients can do all they are used to, else 503.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := s.o.Ready(); err != nil {
+		status{Status: "not ready", Reason: err.Error()}.write(w, http.StatusServiceUnavailable)
+		return
+	}
+	if err := s.o.Err(); err != nil {
+		status{Status: "read-only", Reason: err.Error()}.write(w, http.StatusServiceUnavailable)
+		return
+	}
+	status{Status: "ok"}.write(w, http.StatusOK)
+}
+
+func (st status) write(w http.ResponseWriter, code int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(st) // the client may be gone: nobody to tell
+}
