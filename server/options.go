@@ -25,7 +25,7 @@ type Options struct {
 	// AMQP, Kafka, NATS and Admin are the addresses (host:port) to listen on:
 	// port 0 takes any free one, "" leaves that listener off.
 	AMQP, Kafka, NATS, Admin string
-	Durability Durability
+	Durability               Durability
 	// Auth holds the users; nil means guest alone.
 	Auth *auth.Store
 	// Log gets what an operator should know; nil discards it.
