@@ -2,6 +2,7 @@ package natswire
 
 import (
 	"trivium/core"
+	"trivium/natswire/jetstream"
 	"trivium/natswire/wire"
 )
 
@@ -25,6 +26,13 @@ type JetStream interface {
 	End(tx *core.Tx)
 	// Request takes a publish to $JS.API.>, outside of any Tx, on the goroutine
 	// that reads the connection: it must not wait for the disk. It reports false
-	// if nothing serves that subject: the client then hears "no responders".
-	Request(ns *core.Namespace, m *wire.Msg) bool
+	// if nothing serves that subject: the client then hears "no responders". c says
+	// who asks and is not modified after.
+	Request(ns *core.Namespace, c *jetstream.Client, m *wire.Msg) bool
+	// Interest tells that a client subscribed to a subject (a pattern), or that a
+	// subscription ended, after the subject space knows it: push consumers start and
+	// stop with it. It is cheap when the namespace has none.
+	Interest(ns *core.Namespace, subject []byte, gone bool)
 }
+
+var _ JetStream = (*jetstream.Engine)(nil)

@@ -5,12 +5,15 @@ import (
 	"log/slog"
 
 	"trivium/core"
+	"trivium/natswire/wire"
 )
 
 // Options of an Engine.
 type Options struct {
 	Broker *core.Broker
 	Log    *slog.Logger
+	// Sender makes a new Sender for a namespace.
+	Sender func(ns *core.Namespace) Sender
 	// ServerName and ServerID appear in advisories.
 	ServerName, ServerID string
 }
@@ -22,10 +25,20 @@ type Engine struct{}
 func New(o Options) (*Engine, error) { panic("jetstream: New") }
 
 // Shutdown ends deliveries, answers what is waiting, and stops the engine's goroutines.
-// It must come before the connections are closed and the Broker is.
+// It must come before the connections and the Broker are closed.
 func (e *Engine) Shutdown(ctx context.Context) error { panic("jetstream: Shutdown") }
 
-// Subscribed and Unsubscribed tell that interest in subject (a pattern) came or may have gone, so
-// that push consumers start and stop. They are cheap when there is no push consumer.
-func (e *Engine) Subscribed(ns *core.Namespace, subject string)   { panic("jetstream: Subscribed") }
-func (e *Engine) Unsubscribed(ns *core.Namespace, subject string) { panic("jetstream: Unsubscribed") }
+// Ingest, Ack and End: see natswire.JetStream.
+func (e *Engine) Ingest(tx *core.Tx, s *core.Stream, m *wire.Msg)  { panic("jetstream: Ingest") }
+func (e *Engine) Ack(tx *core.Tx, ns *core.Namespace, m *wire.Msg) { panic("jetstream: Ack") }
+func (e *Engine) End(tx *core.Tx)                                  { panic("jetstream: End") }
+
+// Request: see natswire.JetStream.
+func (e *Engine) Request(ns *core.Namespace, c *Client, m *wire.Msg) bool {
+	panic("jetstream: Request")
+}
+
+// Interest: see natswire.JetStream.
+func (e *Engine) Interest(ns *core.Namespace, subject []byte, gone bool) {
+	panic("jetstream: Interest")
+}
