@@ -1,7 +1,14 @@
 package core
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"trivium/storage"
 )
@@ -37,39 +44,187 @@ type Options struct {
 }
 
 // Broker is the shared core.
-type Broker struct{}
+type Broker struct {
+	store  *storage.Store
+	log    *slog.Logger
+	now    func() int64
+	codecs [256]Codec
+
+	// namespaces is replaced, never changed, by whoever holds the sequencer.
+	namespaces atomic.Pointer[map[string]*Namespace]
+
+	workers pool
+	timers  timers
+	closed  atomic.Bool
+
+	// Guarded by the sequencer.
+	ids    ids
+	tx     Tx                         // the one that is open
+	owners map[uint64]durable         // whose Notes are replayed
+	logs   map[storage.LogID]logOwner // whose appends and deletes are replayed
+	dirty  []durable                  // changed since their last checkpoint
+}
 
 // Open loads the state that store holds, replays what its checkpoints lack, and
 // starts the workers. The Broker does not own the store.
-func Open(store *storage.Store, o Options) (*Broker, error) { panic("core: Open") }
+func Open(store *storage.Store, o Options) (*Broker, error) {
+	b := &Broker{
+		store: store, log: o.Log, now: o.Now,
+		owners: map[uint64]durable{}, logs: map[storage.LogID]logOwner{},
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.now == nil {
+		b.now = func() int64 { return time.Now().UnixNano() }
+	}
+	for _, c := range o.Codecs {
+		b.codecs[c.Format()] = c
+	}
+	b.namespaces.Store(&map[string]*Namespace{})
+	if err := b.load(); err != nil {
+		return nil, fmt.Errorf("core: load: %w", err)
+	}
+	if err := store.Recover(recovery{b}); err != nil {
+		return nil, fmt.Errorf("core: recover: %w", err)
+	}
+	b.workers.start()
+	b.timers.start(b.now)
+	if err := b.recovered(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
 
 // Close stops workers and timers. Transactions must have ended.
-func (b *Broker) Close() error { panic("core: Close") }
+func (b *Broker) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	b.timers.stop()
+	b.workers.stop()
+	return nil
+}
 
 // Err is why nothing can be written any more, or nil.
-func (b *Broker) Err() error { panic("core: Err") }
+func (b *Broker) Err() error {
+	if err := b.store.Err(); err != nil {
+		return &Error{Code: Unwritable, Op: "write", Err: err}
+	}
+	return nil
+}
 
 // Namespace returns the namespace with that name, or nil. "default" always
 // exists.
-func (b *Broker) Namespace(name string) *Namespace { panic("core: Namespace") }
+func (b *Broker) Namespace(name string) *Namespace { return (*b.namespaces.Load())[name] }
+
+// Namespaces calls f for each namespace, in name order, until f returns false.
+func (b *Broker) Namespaces(f func(ns *Namespace) bool) {
+	all := *b.namespaces.Load()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !f(all[name]) {
+			return
+		}
+	}
+}
 
 // CreateNamespace returns the namespace, making it if it does not exist.
-func (b *Broker) CreateNamespace(tx *Tx, name string) *Namespace { panic("core: CreateNamespace") }
+func (b *Broker) CreateNamespace(tx *Tx, name string) *Namespace {
+	if ns := b.Namespace(name); ns != nil {
+		return ns
+	}
+	ns := newNamespace(b, tx.newID(), name)
+	tx.Set(key(keyNamespace, ns.id), []byte(name))
+	b.addNamespace(ns)
+	ns.created(tx)
+	return ns
+}
+
+func (b *Broker) addNamespace(ns *Namespace) {
+	all := maps.Clone(*b.namespaces.Load())
+	all[ns.name] = ns
+	b.namespaces.Store(&all)
+}
 
 // Codec returns the reader of a format, or nil.
-func (b *Broker) Codec(f Format) Codec { panic("core: Codec") }
+func (b *Broker) Codec(f Format) Codec { return b.codecs[f] }
 
 // Tx is storage.Tx with core's own bookkeeping: one atomic unit, holding the
-// sequencer lock from Begin to Commit. Nothing in between may block.
+// sequencer lock from Begin to Commit. Nothing in between may block. It must not
+// be used after Commit.
 type Tx struct {
 	*storage.Tx
 	b *Broker
+	// after is what to do once the sequencer is free again: calls of other
+	// people's code, wake-ups.
+	after []func()
+	wake  []runnable
 }
 
-// Begin takes the sequencer lock; Commit (of storage.Tx) must follow.
-func (b *Broker) Begin() *Tx { panic("core: Begin") }
+// Begin takes the sequencer lock; Commit must follow.
+func (b *Broker) Begin() *Tx {
+	tx := b.store.Begin()
+	b.tx.Tx, b.tx.b = tx, b
+	return &b.tx
+}
+
+// Commit ends the transaction and releases the sequencer lock. It does not wait
+// for the disk.
+func (tx *Tx) Commit() {
+	b, st := tx.b, tx.Tx
+	if len(tx.after) == 0 && len(tx.wake) == 0 {
+		tx.Tx = nil
+		st.Commit()
+		return
+	}
+	var few [8]runnable
+	wake := append(few[:0], tx.wake...)
+	clear(tx.wake)
+	after := tx.after
+	tx.Tx, tx.after, tx.wake = nil, nil, tx.wake[:0]
+	st.Commit()
+	for _, r := range wake {
+		b.workers.wake(r)
+	}
+	for _, f := range after {
+		f()
+	}
+}
+
+// Then calls f after Commit, when no lock is held any more.
+func (tx *Tx) afterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// wakeAfter lets r run after Commit.
+func (tx *Tx) wakeAfter(r runnable) {
+	if n := len(tx.wake); n == 0 || tx.wake[n-1] != r {
+		tx.wake = append(tx.wake, r)
+	}
+}
+
+// committed is a Completion that someone waits for.
+type committed struct {
+	wg  sync.WaitGroup
+	err error
+}
+
+func (c *committed) Durable(err error) { c.err = err; c.wg.Done() }
 
 // Committed runs one transaction and waits until it is durable: for
 // topology and configuration, not for messages. An error of f is returned after
 // committing what f did before it (so f decides first, then writes).
-func (b *Broker) Committed(f func(tx *Tx) error) error { panic("core: Committed") }
+func (b *Broker) Committed(f func(tx *Tx) error) error {
+	var c committed
+	c.wg.Add(1)
+	tx := b.Begin()
+	err := f(tx)
+	tx.Then(&c)
+	tx.Commit()
+	c.wg.Wait()
+	if err != nil {
+		return err
+	}
+	if c.err != nil {
+		return &Error{Code: Unwritable, Op: "commit", Err: c.err}
+	}
+	return nil
+}

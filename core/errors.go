@@ -1,5 +1,10 @@
 package core
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Code is the closed set of reasons for which core refuses something. Each door
 // has one table from codes to its own.
 type Code uint8
@@ -23,6 +28,30 @@ const (
 	codeEnd
 )
 
+var codeText = [codeEnd]string{
+	NotFound:      "not found",
+	Exists:        "exists already",
+	InUse:         "in use",
+	Gone:          "gone",
+	Full:          "full",
+	TooLarge:      "too large",
+	Invalid:       "invalid",
+	WrongLast:     "wrong last offset",
+	WrongLastID:   "wrong last id",
+	Duplicate:     "duplicate",
+	OutOfSequence: "out of sequence",
+	Fenced:        "fenced by a newer epoch",
+	Unwritable:    "store is read-only",
+	Corrupt:       "stored data is damaged",
+}
+
+func (c Code) String() string {
+	if c > 0 && c < codeEnd {
+		return codeText[c]
+	}
+	return fmt.Sprintf("code %d", uint8(c))
+}
+
 // Error is core's one error type.
 type Error struct {
 	Code Code
@@ -34,5 +63,25 @@ type Error struct {
 	Err     error
 }
 
-func (e *Error) Error() string { panic("core: Error") }
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Name != "" {
+		fmt.Fprintf(&b, " %q", e.Name)
+	}
+	b.WriteString(": ")
+	b.WriteString(e.Code.String())
+	if e.Want != "" {
+		fmt.Fprintf(&b, ", want %s", e.Want)
+	}
+	switch e.Code {
+	case WrongLast, Duplicate:
+		fmt.Fprintf(&b, ", got %d", e.Got)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
 func (e *Error) Unwrap() error { return e.Err }

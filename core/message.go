@@ -36,9 +36,21 @@ type Codec interface {
 // DeadLetterer is a Codec that can record in an entry that it died. Formats
 // without it are dead-lettered as they are.
 type DeadLetterer interface {
-	// DeadLettered returns e's Data with the death recorded, and says to which
-	// keys it must be routed next.
-	DeadLettered(e *Entry, d Death) (data []byte, keys []string, err error)
+	// DeadLettered returns e with the death recorded, and where it must be routed next.
+	DeadLettered(e *Entry, d Death) (Dead, error)
+}
+
+// Dead is a message after its death.
+type Dead struct {
+	// Data replaces the entry's.
+	Data []byte
+	// Keys it must be routed by; the first becomes the entry's Key.
+	Keys []string
+	// Headers of the message, for a headers exchange; may be nil.
+	Headers HeaderSource
+	// Cycles reports whether the message must not go to the queue of that name because it
+	// died there before and was never rejected since; nil means that it may go anywhere.
+	Cycles func(queue string) bool
 }
 
 // Death says why and where a message was dead-lettered.

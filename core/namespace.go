@@ -4,9 +4,31 @@ package core
 const DefaultNamespace = "default"
 
 // Namespace isolates a tenant: names, routing and data are its own.
-type Namespace struct{}
+type Namespace struct {
+	b    *Broker
+	id   uint64
+	name string
+	// objects are the streams and queues.
+	objects objects
+}
 
-func (ns *Namespace) Name() string { panic("core: Name") }
+func newNamespace(b *Broker, id uint64, name string) *Namespace {
+	return &Namespace{b: b, id: id, name: name}
+}
+
+// created adds what every namespace has from the start.
+func (ns *Namespace) created(tx *Tx) {}
+
+// loadTopology loads exchanges, bindings and groups. Namespaces, streams, queues and
+// their cursors are there already.
+func (b *Broker) loadTopology() error { return nil }
+
+// queueGone removes the bindings of a queue that is being deleted, streamGone those of a
+// stream.
+func (ns *Namespace) queueGone(tx *Tx, q *Queue)   {}
+func (ns *Namespace) streamGone(tx *Tx, s *Stream) {}
+
+func (ns *Namespace) Name() string { return ns.name }
 
 // Doc, Docs and the Tx's SetDoc keep a door's own small documents (a topic's
 // settings, a user's view of a consumer) durable with everything else. Docs

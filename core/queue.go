@@ -42,11 +42,11 @@ type QueueConfig struct {
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues
 // do not appear among the Namespace's streams.
-type Queue struct{}
+type Queue struct {
+	id uint64
+}
 
 func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) { panic("core: CreateQueue") }
-func (ns *Namespace) Queue(r Realm, name string) *Queue                 { panic("core: Queue") }
-func (ns *Namespace) Queues(f func(q *Queue) bool)                      { panic("core: Queues") }
 
 func (q *Queue) Config() QueueConfig { panic("core") }
 func (q *Queue) Cursor() *Cursor     { panic("core") } // to subscribe, fetch, settle, return, discard

@@ -52,23 +52,17 @@ type StreamConfig struct {
 }
 
 // Stream is a named set of 1..n Logs.
-type Stream struct{}
+type Stream struct {
+	id uint64
+}
 
 // CreateStream makes a stream. Error codes: Exists.
 func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
 	panic("core: CreateStream")
 }
 
-// Stream returns the stream of that name, or nil: including one whose creation
-// is on its way to disk.
-func (ns *Namespace) Stream(r Realm, name string) *Stream { panic("core: Stream") }
-
-// Streams calls f for each stream of all realms, in order of realm and name,
-// until f returns false.
-func (ns *Namespace) Streams(f func(s *Stream) bool) { panic("core: Streams") }
-
 func (s *Stream) Namespace() *Namespace { panic("core") }
-func (s *Stream) ID() uint64            { panic("core") } // never reused
+func (s *Stream) ID() uint64            { return s.id }   // never reused
 func (s *Stream) Created() int64        { panic("core") } // unix nanoseconds
 func (s *Stream) Config() StreamConfig  { panic("core") }
 func (s *Stream) Partitions() int       { panic("core") }

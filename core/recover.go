@@ -1,0 +1,226 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"trivium/storage"
+)
+
+// durable is state that Notes change and checkpoints keep.
+//
+// A checkpoint carries the position that it certainly reflects, but it may
+// reflect some of what came right after it; so replaying a Note on a state that
+// knows it already must change nothing once all later Notes are replayed too.
+type durable interface {
+	durableState() *durableState
+	// replay applies a Note.
+	replay(data []byte)
+	// snapshot calls set for each part of the state that changed since the last
+	// call; a nil value removes the part. It is called under the sequencer.
+	snapshot(set func(part, value []byte))
+	// restore takes over one part of the last checkpoint.
+	restore(part, value []byte) error
+}
+
+// durableState is the bookkeeping of one durable.
+type durableState struct {
+	owner uint64
+	dirty bool             // in Broker.dirty
+	at    storage.Position // of the checkpoint that was restored
+}
+
+// logOwner hears replayed appends and deletes of its Log.
+type logOwner interface {
+	replayAppend(e *Entry)
+	replayDelete(from, to Offset)
+}
+
+// changed has d written by the next checkpoint. Requires: the sequencer.
+func (b *Broker) changed(d durable) {
+	if st := d.durableState(); !st.dirty && st.owner != 0 {
+		st.dirty = true
+		b.dirty = append(b.dirty, d)
+	}
+}
+
+// note records a change of d.
+func (tx *Tx) note(d durable, data []byte) {
+	tx.Note(d.durableState().owner, data)
+	tx.b.changed(d)
+}
+
+// register lets d's Notes be replayed. Requires: the sequencer, or loading.
+func (b *Broker) register(d durable, owner uint64) {
+	d.durableState().owner = owner
+	b.owners[owner] = d
+}
+
+// forget ends d's durable state.
+func (tx *Tx) forget(d durable) {
+	st := d.durableState()
+	if st.owner == 0 {
+		return
+	}
+	k := key(keyState, st.owner)
+	tx.UnsetRange(k, keyEnd(k))
+	delete(tx.b.owners, st.owner)
+	st.owner = 0
+}
+
+// load reads everything that checkpoints and the index hold. What one step
+// reads may refer to what earlier ones made.
+func (b *Broker) load() error {
+	v, err := b.store.Get([]byte{keyNextID})
+	if err != nil {
+		return err
+	}
+	b.ids.load(v)
+	err = b.scan([]byte{keyNamespace}, func(k, v []byte) error {
+		var id uint64
+		if _, ok := keyIDs(k, &id); !ok {
+			return fmt.Errorf("namespace key %x", k)
+		}
+		b.addNamespace(newNamespace(b, id, string(v)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		b.loadStreams, b.loadQueues, b.loadCursors, b.loadTopology, b.loadStates,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scan is Store.Scan with a function that can fail.
+func (b *Broker) scan(prefix []byte, f func(k, v []byte) error) error {
+	var failed error
+	err := b.store.Scan(prefix, func(k, v []byte) bool {
+		failed = f(k, v)
+		return failed == nil
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// namespaceByID is for loading.
+func (b *Broker) namespaceByID(id uint64) *Namespace {
+	for _, ns := range *b.namespaces.Load() {
+		if ns.id == id {
+			return ns
+		}
+	}
+	return nil
+}
+
+func (b *Broker) loadStates() error {
+	return b.scan([]byte{keyState}, func(k, v []byte) error {
+		var owner uint64
+		part, ok := keyIDs(k, &owner)
+		d := b.owners[owner]
+		if !ok || d == nil || len(v) < 8 {
+			return nil // left by a checkpoint that overlapped with a deletion
+		}
+		st := d.durableState()
+		if at := storage.Position(binary.BigEndian.Uint64(v)); st.at == 0 || at < st.at {
+			st.at = at
+		}
+		return d.restore(part, v[8:])
+	})
+}
+
+// recovery is the Broker as storage.StateMachine.
+type recovery struct{ b *Broker }
+
+func (r recovery) ReplayAppend(pos storage.Position, log storage.LogID, e *Entry) {
+	if o := r.b.logs[log]; o != nil {
+		o.replayAppend(e)
+	}
+}
+
+func (r recovery) ReplayDelete(pos storage.Position, log storage.LogID, from, to Offset) {
+	if o := r.b.logs[log]; o != nil {
+		o.replayDelete(from, to)
+	}
+}
+
+func (r recovery) ReplayNote(pos storage.Position, owner uint64, data []byte) {
+	if d := r.b.owners[owner]; d != nil && pos > d.durableState().at {
+		d.replay(data)
+		r.b.changed(d)
+	}
+}
+
+// checkpointBatch is how many owners are encoded while holding the sequencer
+// once.
+const checkpointBatch = 128
+
+// Checkpoint encodes what changed, waits until all that the encodings reflect is
+// durable, and only then hands them over: a checkpoint never holds what a crash
+// could take back.
+func (r recovery) Checkpoint(at storage.Position, set func(key, value []byte)) error {
+	b := r.b
+	type change struct{ key, value []byte }
+	var changes []change
+	for {
+		var c committed
+		c.wg.Add(1)
+		tx := b.Begin()
+		n := min(len(b.dirty), checkpointBatch)
+		batch := b.dirty[:n]
+		b.dirty = b.dirty[n:]
+		pos := binary.BigEndian.AppendUint64(nil, uint64(b.store.Applied()))
+		for _, d := range batch {
+			st := d.durableState()
+			st.dirty = false
+			if st.owner == 0 {
+				continue
+			}
+			d.snapshot(func(part, value []byte) {
+				k := append(key(keyState, st.owner), part...)
+				if value == nil {
+					tx.Unset(k)
+					return
+				}
+				changes = append(changes, change{k, append(pos[:8:8], value...)})
+			})
+		}
+		last := len(b.dirty) == 0
+		if last {
+			b.dirty = nil
+			if len(changes) > 0 {
+				tx.Note(0, nil) // so that its completion tells of all before it
+			}
+			tx.Then(&c)
+		}
+		tx.Commit()
+		if !last {
+			continue
+		}
+		c.wg.Wait()
+		if c.err != nil {
+			return c.err
+		}
+		break
+	}
+	for _, c := range changes {
+		set(c.key, c.value)
+	}
+	return nil
+}
+
+// recovered finishes what needs transactions or workers.
+func (b *Broker) recovered() error {
+	return b.Committed(func(tx *Tx) error {
+		b.CreateNamespace(tx, DefaultNamespace)
+		b.recoveredStreams(tx)
+		return nil
+	})
+}
