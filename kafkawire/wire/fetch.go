@@ -8,11 +8,11 @@ const FetchMin, FetchMax = 4, 18
 // FetchRequest is a decoded Fetch request. It refers to the frame, and is meant
 // to be used again.
 type FetchRequest struct {
-	ReplicaID                     int32
-	MaxWait, MinBytes, MaxBytes   int32
-	ReadCommitted                 bool
-	SessionID, SessionEpoch       int32
-	Topics, Forgotten             []FetchTopic
+	ReplicaID                       int32
+	MaxWait, MinBytes, MaxBytes     int32
+	ReadCommitted                   bool
+	SessionID, SessionEpoch         int32
+	Topics, Forgotten               []FetchTopic
 	Partitions, ForgottenPartitions []FetchPartition
 }
 
