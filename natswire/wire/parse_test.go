@@ -138,7 +138,7 @@ func TestSplitReads(t *testing.T) {
 	in := []byte(strings.Join(traffic, ""))
 	lim := &Limits{ControlLine: 4096, Payload: 1 << 20, Headers: true}
 	whole := script(in, lim)
-	if n := strings.Count(whole, "\n"); n != 12 || strings.ContainsAny(whole, "!?") {
+	if n := strings.Count(whole, "\n"); n != 11 || strings.ContainsAny(whole, "!?") {
 		t.Fatalf("%d operations:\n%s", n, whole)
 	}
 	var out strings.Builder
