@@ -1,0 +1,62 @@
+package compat
+
+import (
+	"testing"
+	"time"
+)
+
+// Scenario 3. Sensors publish telemetry and heartbeats; whoever listens hears
+// it, and nobody keeps it.
+func TestScenario03FireAndForget(t *testing.T) {
+	s := start(t)
+	sensor := s.nats()
+	dashboard := s.nats()
+
+	t.Run("zero configuration", func(t *testing.T) {
+		sub, err := dashboard.SubscribeSync("telemetry.*.temperature")
+		must(t, err)
+		must(t, dashboard.Flush())
+		must(t, sensor.Publish("telemetry.hall.temperature", []byte("21.5")))
+		if got := heard(t, sub); got != "21.5" {
+			t.Errorf("heard %q", got)
+		}
+		must(t, sub.Unsubscribe())
+	})
+
+	t.Run("an offline subscriber misses it", func(t *testing.T) {
+		must(t, sensor.Publish("heartbeat", []byte("1")))
+		must(t, sensor.Flush())
+		sub, err := dashboard.SubscribeSync("heartbeat")
+		must(t, err)
+		must(t, dashboard.Flush())
+		must(t, sensor.Publish("heartbeat", []byte("2")))
+		if got := heard(t, sub); got != "2" {
+			t.Errorf("heard %q, published before it listened", got)
+		}
+	})
+
+	t.Run("under a millisecond", func(t *testing.T) {
+		sub, err := dashboard.SubscribeSync("ping")
+		must(t, err)
+		must(t, dashboard.Flush())
+		best := time.Hour // the best of many does not depend on what else the machine does
+		for range 500 {
+			began := time.Now()
+			must(t, sensor.Publish("ping", nil))
+			heard(t, sub)
+			best = min(best, time.Since(began))
+		}
+		t.Logf("best of 500: %v", best)
+		if best >= time.Millisecond {
+			t.Errorf("the quickest of 500 messages took %v", best)
+		}
+	})
+
+	t.Run("no persistence", func(t *testing.T) {
+		if infos, err := sensor.JetStream(); err != nil {
+			t.Fatal(err)
+		} else if info, err := infos.AccountInfo(); err == nil && info.Store+info.Memory != 0 {
+			t.Errorf("telemetry was stored: %d bytes", info.Store+info.Memory)
+		}
+	})
+}
