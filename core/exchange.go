@@ -1,5 +1,14 @@
 package core
 
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"trivium/internal/hamt"
+)
+
 // The kinds of exchange.
 const (
 	Direct  = "direct"
@@ -9,8 +18,24 @@ const (
 )
 
 // SubjectExchange is the name of the exchange that is the namespace's subject space: a
-// topic exchange whose bindings are subject interest.
+// topic exchange whose bindings are subject interest. In their keys > at the end is a wildcard
+// too. What is published to it reaches receivers as well.
 const SubjectExchange = "amq.nats"
+
+// defaultRealm is the realm whose queues the default exchange "" reaches by their names.
+const defaultRealm Realm = "amqp"
+
+// predeclared exchanges are in every namespace, and not stored.
+var predeclared = []ExchangeConfig{
+	{Name: "", Kind: Direct, Durable: true},
+	{Name: "amq.direct", Kind: Direct, Durable: true},
+	{Name: "amq.fanout", Kind: Fanout, Durable: true},
+	{Name: "amq.topic", Kind: Topic, Durable: true},
+	{Name: "amq.headers", Kind: Headers, Durable: true},
+	{Name: "amq.match", Kind: Headers, Durable: true},
+	{Name: "amq.rabbitmq.trace", Kind: Topic, Durable: true, Internal: true},
+	{Name: SubjectExchange, Kind: Topic, Durable: true},
+}
 
 // ExchangeConfig describes an Exchange.
 type ExchangeConfig struct {
@@ -25,72 +50,158 @@ type ExchangeConfig struct {
 }
 
 // Exchange routes messages by key or headers.
-type Exchange struct{}
+type Exchange struct {
+	ns     *Namespace
+	config ExchangeConfig
+	table  atomic.Pointer[routingTable]
 
-func (ns *Namespace) CreateExchange(tx *Tx, c ExchangeConfig) (*Exchange, error) { panic("core") }
-func (ns *Namespace) Exchange(name string) *Exchange                             { panic("core") }
-func (ns *Namespace) Exchanges(f func(x *Exchange) bool)                         { panic("core") }
-func (x *Exchange) Config() ExchangeConfig                                       { panic("core") }
-func (x *Exchange) Delete(tx *Tx)                                                { panic("core") }
+	// Guarded by the sequencer: the bindings that begin and end here.
+	out, in hamt.Map[*binding, struct{}]
+}
+
+// newExchange makes an exchange known.
+func (ns *Namespace) newExchange(c ExchangeConfig) *Exchange {
+	c.Doc = slices.Clone(c.Doc)
+	x := &Exchange{ns: ns, config: c}
+	x.table.Store(&routingTable{})
+	all := ns.exchanges.Load().Set(nil, c.Name, x)
+	ns.exchanges.Store(&all)
+	return x
+}
+
+// CreateExchange makes an exchange. Error codes: Exists; Invalid for an unknown kind.
+func (ns *Namespace) CreateExchange(tx *Tx, c ExchangeConfig) (*Exchange, error) {
+	switch c.Kind {
+	case Direct, Fanout, Topic, Headers:
+	default:
+		return nil, &Error{Code: Invalid, Op: "create exchange", Name: c.Name, Want: c.Kind}
+	}
+	if ns.Exchange(c.Name) != nil {
+		return nil, &Error{Code: Exists, Op: "create exchange", Name: c.Name}
+	}
+	if c.Durable {
+		tx.Set(ns.exchangeKey(c.Name), encodeExchange(c))
+	}
+	return ns.newExchange(c), nil
+}
+
+// Exchange returns the exchange of that name, or nil: including one whose creation is on its
+// way to disk. It takes no lock.
+func (ns *Namespace) Exchange(name string) *Exchange {
+	x, _ := ns.exchanges.Load().Get(name)
+	return x
+}
+
+// Exchanges calls f for each exchange, in name order, until f returns false.
+func (ns *Namespace) Exchanges(f func(x *Exchange) bool) {
+	var all []*Exchange
+	ns.exchanges.Load().Each(func(_ string, x *Exchange) bool { all = append(all, x); return true })
+	slices.SortFunc(all, func(a, b *Exchange) int { return strings.Compare(a.config.Name, b.config.Name) })
+	for _, x := range all {
+		if !f(x) {
+			return
+		}
+	}
+}
+
+// Config returns x's configuration. Its Doc must not be changed.
+func (x *Exchange) Config() ExchangeConfig { return x.config }
 
 // Bound reports whether x has any binding as a source.
-func (x *Exchange) Bound() bool { panic("core") }
+func (x *Exchange) Bound() bool { return x.table.Load().n > 0 }
 
-// Binding connects an exchange to a queue, a stream or another exchange. Its identity is
-// all of it but Match and Doc, plus ArgsID.
-type Binding struct {
-	Source string
-	// Exactly one destination: a Queue, a Stream (one partition or keyed) or an exchange.
-	Queue    *Queue
-	Stream   *Stream
-	Exchange string
-	Key      string
-	// ArgsID is a canonical form of the binding's arguments, "" for none.
-	ArgsID string
-	// Match are the header conditions of a headers exchange.
-	Match *HeaderMatch
-	// Durable bindings survive a restart.
-	Durable bool
-	Doc     []byte
+// Delete removes x with the bindings that begin or end here, and the auto-delete
+// exchanges that lose their last binding by it. Predeclared exchanges stay.
+func (x *Exchange) Delete(tx *Tx) {
+	ns, name := x.ns, x.config.Name
+	if ns.Exchange(name) != x || slices.ContainsFunc(predeclared, func(c ExchangeConfig) bool { return c.Name == name }) {
+		return
+	}
+	all := ns.exchanges.Load().Delete(nil, name)
+	ns.exchanges.Store(&all)
+	if x.config.Durable {
+		tx.Unset(ns.exchangeKey(name))
+	}
+	ns.unbindAll(tx, x.out)
+	ns.unbindAll(tx, x.in)
 }
 
-// HeaderMatch is a binding's condition on headers: all or any of Want hold. A value is
-// a comparable canonical form chosen by the door; a nil value means: present.
-type HeaderMatch struct {
-	Any  bool
-	Want []HeaderWant
+func (ns *Namespace) exchangeKey(name string) []byte {
+	return append(key(keyExchange, ns.id), name...)
 }
 
-type HeaderWant struct {
-	Name  string
-	Value []byte
+// exchangeVersion begins a stored exchange:
+//
+//	version byte, flags byte (1 durable, 2 auto-delete, 4 internal),
+//	kind, alternate, doc: each a uvarint length and the bytes
+const exchangeVersion = 1
+
+func encodeExchange(c ExchangeConfig) []byte {
+	b := []byte{exchangeVersion, flags(c.Durable, c.AutoDelete, c.Internal)}
+	b = appendBytes(b, c.Kind)
+	b = appendBytes(b, c.Alternate)
+	return appendBytes(b, c.Doc)
 }
 
-// HeaderSource looks up a message's headers in the same canonical form.
-type HeaderSource interface {
-	Header(name string) (value []byte, ok bool)
+func decodeExchange(name string, v []byte) (c ExchangeConfig, ok bool) {
+	r := fields{rest: v}
+	if r.byte() != exchangeVersion {
+		return c, false
+	}
+	f := r.byte()
+	c = ExchangeConfig{
+		Name: name, Durable: f&1 != 0, AutoDelete: f&2 != 0, Internal: f&4 != 0,
+		Kind: string(r.bytes()), Alternate: string(r.bytes()), Doc: r.bytes(),
+	}
+	return c, !r.short
 }
 
-// Bind adds a binding; repeating one is no error. Unbind removes one and
-// reports whether there was one. Error codes: NotFound (with Name of what is missing).
-func (ns *Namespace) Bind(tx *Tx, b Binding) error           { panic("core: Bind") }
-func (ns *Namespace) Unbind(tx *Tx, b Binding) (bool, error) { panic("core: Unbind") }
-func (ns *Namespace) Bindings(f func(b *Binding) bool)       { panic("core: Bindings") }
-
-// Routes is where a message goes: each destination once. Its slices are reused
-// by the next Route into it.
-type Routes struct {
-	Queues    []*Queue
-	Streams   []*Stream
-	Receivers []Receiver
+func flags(set ...bool) (f byte) {
+	for i, s := range set {
+		if s {
+			f |= 1 << i
+		}
+	}
+	return f
 }
 
-// Empty reports that nobody wants the message.
-func (r *Routes) Empty() bool { return len(r.Queues)+len(r.Streams)+len(r.Receivers) == 0 }
+func appendBytes[T string | []byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
 
-// Route finds the destinations of a message published to x with these keys (one, or
-// several for carbon copies), following exchange bindings and alternates. It takes no lock.
-// It picks one member of every queue group that it meets in the subject space.
-func (ns *Namespace) Route(x *Exchange, keys []string, h HeaderSource, into *Routes) {
-	panic("core: Route")
+// fields reads a stored record. After a read beyond its end, short is set.
+type fields struct {
+	rest  []byte
+	short bool
+}
+
+func (r *fields) byte() byte {
+	if len(r.rest) == 0 {
+		r.short = true
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+func (r *fields) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.short, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *fields) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.short, r.rest = true, nil
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return slices.Clone(b)
 }

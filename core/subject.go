@@ -1,5 +1,13 @@
 package core
 
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"trivium/internal/hamt"
+)
+
 // Receiver gets ephemeral messages of the subject space. It must not block.
 type Receiver interface {
 	// Receive takes a message published to subject. m is valid during the call only. It reports
@@ -9,47 +17,168 @@ type Receiver interface {
 
 // Subjects is a namespace's subject space: who is interested in a message with this
 // subject. Reading is lock-free: Match works on an immutable snapshot.
-type Subjects struct{}
+type Subjects struct {
+	now    atomic.Pointer[subjectSpace]
+	merges mergeCache
 
-func (ns *Namespace) Subjects() *Subjects { panic("core: Subjects") }
+	// pending changes are applied together by whoever gets writer next: so changes
+	// that come at once share one new snapshot.
+	pending struct {
+		sync.Mutex
+		changes []subjectChange
+	}
+	writer sync.Mutex
+	leaves uint64 // ids given to leaves; guarded by writer
+}
+
+// subjectSpace is one immutable snapshot.
+type subjectSpace struct {
+	version uint64
+	trie    trie[*subjectLeaf]
+}
+
+// subjectChange adds or removes an Interest or a binding.
+type subjectChange struct {
+	interest *Interest
+	binding  *binding
+	remove   bool
+}
+
+func newSubjects() *Subjects {
+	s := &Subjects{}
+	s.now.Store(&subjectSpace{})
+	return s
+}
+
+// Subjects returns the namespace's subject space.
+func (ns *Namespace) Subjects() *Subjects { return ns.subjects }
+
+// Interest is one subscription in the subject space.
+type Interest struct {
+	s              *Subjects
+	pattern, group string
+	r              Receiver
+	closed         atomic.Bool
+}
 
 // Subscribe adds interest of r in the subjects that match pattern; group "" is none, else one
 // member of the group gets each message. The handle ends it.
-func (s *Subjects) Subscribe(pattern, group string, r Receiver) *Interest { panic("core: Subscribe") }
-
-// Interest is one subscription in the subject space.
-type Interest struct{}
-
-func (i *Interest) Close() { panic("core: Interest.Close") }
-
-// Matched is who wants a subject. It is immutable and may be cached as long as Version is unchanged.
-type Matched struct {
-	Version   uint64
-	Receivers []Receiver   // without group
-	Groups    [][]Receiver // one member of each
-	// Streams capture the subject, Queues and Exchanges are bound to it.
-	Streams   []*Stream
-	Queues    []*Queue
-	Exchanges []*Exchange
+func (s *Subjects) Subscribe(pattern, group string, r Receiver) *Interest {
+	i := &Interest{s: s, pattern: pattern, group: group, r: r}
+	s.change(subjectChange{interest: i})
+	return i
 }
 
-func (m *Matched) Empty() bool { panic("core: Empty") }
+// Close ends the interest. A message that is being delivered may still arrive.
+func (i *Interest) Close() {
+	if !i.closed.Swap(true) {
+		i.s.change(subjectChange{interest: i, remove: true})
+	}
+}
 
-// Match returns who wants a literal subject. Version changes whenever a Match might
-// answer differently.
-func (s *Subjects) Match(subject []byte) *Matched { panic("core: Match") }
-func (s *Subjects) Version() uint64               { panic("core: Version") }
+// change returns when a snapshot with c is in use.
+func (s *Subjects) change(c subjectChange) {
+	s.pending.Lock()
+	s.pending.changes = append(s.pending.changes, c)
+	s.pending.Unlock()
+
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	s.pending.Lock()
+	batch := s.pending.changes
+	s.pending.changes = nil
+	s.pending.Unlock()
+	if len(batch) == 0 {
+		return // whoever held writer before took c along
+	}
+	old := s.now.Load()
+	next := &subjectSpace{version: old.version + 1, trie: old.trie}
+	edit := new(hamt.Edit)
+	stale := false
+	for _, c := range batch {
+		pattern, d := c.pattern()
+		next.trie = next.trie.update(edit, pattern, d, func(l *subjectLeaf) *subjectLeaf {
+			if l == nil || l.edit != edit {
+				s.leaves++
+				old := l
+				l = &subjectLeaf{edit: edit, id: s.leaves}
+				if old != nil {
+					l.interests, l.captures, l.bindings = old.interests, old.captures, old.bindings
+					old.replaced.Store(true)
+					stale = stale || old.merged.Load()
+				}
+			}
+			return l.apply(edit, c)
+		})
+	}
+	s.now.Store(next)
+	if stale {
+		s.merges.sweep()
+	}
+}
+
+func (c *subjectChange) pattern() (string, dialect) {
+	switch {
+	case c.interest != nil:
+		return c.interest.pattern, subjectDialect
+	case c.binding.Capture:
+		return c.binding.Key, subjectDialect
+	}
+	return c.binding.Key, bothDialects
+}
+
+// Version changes whenever a Match might answer differently.
+func (s *Subjects) Version() uint64 { return s.now.Load().version }
+
+// Match returns who wants a literal subject; wildcards in it are ordinary characters, and
+// with an empty word it matches nothing. The answer is immutable, and right as long as Version is
+// what it was before the call.
+func (s *Subjects) Match(subject []byte) *Matched {
+	return s.match(unsafe.String(unsafe.SliceData(subject), len(subject)))
+}
+
+// match does not keep subject.
+func (s *Subjects) match(subject string) *Matched {
+	if !wellWorded(subject) {
+		return nobody
+	}
+	var buf [8]*subjectLeaf
+	leaves := s.now.Load().trie.match(subject, buf[:0])
+	inside := insideSubject(subject)
+	switch len(leaves) {
+	case 0:
+		return nobody
+	case 1:
+		return leaves[0].matched(inside)
+	}
+	return s.merges.matched(leaves, inside)
+}
 
 // HasInterest reports whether any pattern overlaps with pattern.
-func (s *Subjects) HasInterest(pattern string) bool { panic("core: HasInterest") }
+func (s *Subjects) HasInterest(pattern string) bool {
+	if !wellWorded(pattern) {
+		return false
+	}
+	inside := insideSubject(pattern)
+	return s.now.Load().trie.overlaps(newPattern(pattern, subjectDialect), func(l *subjectLeaf) bool {
+		return l.interests.Len()+l.captures.Len() > 0 || !inside
+	})
+}
 
 // Publish delivers an ephemeral message to all receivers (and one per group) that match, and
 // reports how many took it. It does not store it in streams or queues: Route does that.
-func (s *Subjects) Publish(subject []byte, m *Message) int { panic("core: Publish") }
-
-// Patterns. A literal subject has no empty word and no wildcard; in a pattern * is one word,
-// > one or more at the end; the topic dialect has # instead: zero or more words, anywhere.
-func ValidSubject(s string) bool            { panic("core: ValidSubject") } // a pattern
-func LiteralSubject(s string) bool          { panic("core: LiteralSubject") }
-func SubjectMatches(pattern, s string) bool { panic("core: SubjectMatches") }
-func SubjectsOverlap(a, b string) bool      { panic("core: SubjectsOverlap") }
+func (s *Subjects) Publish(subject []byte, m *Message) int {
+	matched := s.Match(subject)
+	n := 0
+	for _, r := range matched.Receivers {
+		if r.Receive(subject, m) {
+			n++
+		}
+	}
+	for _, r := range matched.members {
+		if r.Receive(subject, m) {
+			n++
+		}
+	}
+	return n
+}

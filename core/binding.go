@@ -1,0 +1,300 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"trivium/internal/hamt"
+)
+
+// Binding connects an exchange to a queue, a stream or another exchange. Its identity is
+// all of it but Match, Durable and Doc.
+type Binding struct {
+	Source string
+	// Exactly one destination: a Queue, a Stream (one partition or keyed) or an exchange.
+	Queue    *Queue
+	Stream   *Stream
+	Exchange string
+	Key      string
+	// ArgsID is a canonical form of the binding's arguments, "" for none.
+	ArgsID string
+	// Capture, of a stream bound to the SubjectExchange, makes Key a plain subject
+	// pattern, in which # is an ordinary character, and has it match the subjects
+	// that begin with $ or _ as well. Other bindings never see those.
+	Capture bool
+	// Match are the header conditions of a headers exchange.
+	Match *HeaderMatch
+	// Durable bindings survive a restart if both their ends do.
+	Durable bool
+	Doc     []byte
+}
+
+// binding is a Binding in use. It is immutable.
+type binding struct {
+	Binding
+	id     string
+	from   *Exchange
+	to     *Exchange // of Exchange
+	stored bool
+}
+
+// Bind adds a binding; repeating one is no error. Error codes: NotFound (with Name of
+// what is missing), Invalid.
+func (ns *Namespace) Bind(tx *Tx, b Binding) error {
+	src, to, err := ns.bindingEnds("bind", &b)
+	if err != nil {
+		return err
+	}
+	id := b.id()
+	if _, ok := ns.bindings.Load().Get(id); ok {
+		return nil
+	}
+	n := &binding{Binding: b, id: id, from: src, to: to}
+	n.stored = b.Durable && src.config.Durable
+	switch {
+	case b.Queue != nil:
+		c := b.Queue.Config()
+		n.stored = n.stored && c.Durable && c.Owner == ""
+	case b.Stream != nil:
+		n.stored = n.stored && !b.Stream.Config().Volatile
+	default:
+		n.stored = n.stored && to.config.Durable
+	}
+	n.Durable = n.stored
+	n.Doc = slices.Clone(b.Doc)
+	if n.stored {
+		tx.Set(ns.bindingKey(id), n.encode())
+	}
+	ns.link(n)
+	return nil
+}
+
+// Unbind removes a binding and reports whether there was one. Error codes: NotFound (with Name
+// of what is missing), Invalid.
+func (ns *Namespace) Unbind(tx *Tx, b Binding) (bool, error) {
+	if _, _, err := ns.bindingEnds("unbind", &b); err != nil {
+		return false, err
+	}
+	n, ok := ns.bindings.Load().Get(b.id())
+	if !ok {
+		return false, nil
+	}
+	ns.unbind(tx, n)
+	return true, nil
+}
+
+// Bindings calls f for each binding, in order of source, destination and key, until f returns
+// false. What f gets must not be changed.
+func (ns *Namespace) Bindings(f func(b *Binding) bool) {
+	var all []*binding
+	ns.bindings.Load().Each(func(_ string, b *binding) bool { all = append(all, b); return true })
+	slices.SortFunc(all, func(a, b *binding) int { return strings.Compare(a.id, b.id) })
+	for _, b := range all {
+		if !f(&b.Binding) {
+			return
+		}
+	}
+}
+
+func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err error) {
+	src = ns.Exchange(b.Source)
+	switch {
+	case src == nil:
+		return nil, nil, &Error{Code: NotFound, Op: op, Name: b.Source}
+	case b.Source == "":
+		return nil, nil, &Error{Code: Invalid, Op: op, Want: "an exchange that is not the default one"}
+	case b.Queue != nil:
+		c := b.Queue.Config()
+		if ns.Queue(c.Realm, c.Name) != b.Queue {
+			return nil, nil, &Error{Code: NotFound, Op: op, Name: c.Name}
+		}
+	case b.Stream != nil:
+		c := b.Stream.Config()
+		if ns.Stream(c.Realm, c.Name) != b.Stream {
+			return nil, nil, &Error{Code: NotFound, Op: op, Name: c.Name}
+		}
+	default:
+		if to = ns.Exchange(b.Exchange); to == nil {
+			return nil, nil, &Error{Code: NotFound, Op: op, Name: b.Exchange}
+		} else if b.Exchange == "" {
+			return nil, nil, &Error{Code: Invalid, Op: op, Want: "an exchange that is not the default one"}
+		}
+	}
+	return src, to, nil
+}
+
+// link puts a new binding in use. Requires: the sequencer, or loading.
+func (ns *Namespace) link(b *binding) {
+	src := b.from
+	all := ns.bindings.Load().Set(nil, b.id, b)
+	ns.bindings.Store(&all)
+	src.out = src.out.Set(ns.edit, b, struct{}{})
+	if b.to != nil {
+		b.to.in = b.to.in.Set(ns.edit, b, struct{}{})
+	} else {
+		ns.inbound[b.end()] = ns.inbound[b.end()].Set(ns.edit, b, struct{}{})
+	}
+	ns.routed(b, false)
+}
+
+// routed changes what publishers see.
+func (ns *Namespace) routed(b *binding, remove bool) {
+	src := b.from
+	if b.Source == SubjectExchange {
+		ns.subjects.change(subjectChange{binding: b, remove: remove})
+	}
+	src.table.Store(src.table.Load().with(src.config.Kind, b, remove))
+}
+
+// unbind removes a binding, then its source if that was auto-delete and has none left.
+func (ns *Namespace) unbind(tx *Tx, b *binding) {
+	all := ns.bindings.Load().Delete(nil, b.id)
+	ns.bindings.Store(&all)
+	if b.stored {
+		tx.Unset(ns.bindingKey(b.id))
+	}
+	if b.to != nil {
+		b.to.in = b.to.in.Delete(ns.edit, b)
+	} else if rest := ns.inbound[b.end()].Delete(ns.edit, b); rest.Len() > 0 {
+		ns.inbound[b.end()] = rest
+	} else {
+		delete(ns.inbound, b.end())
+	}
+	src := b.from
+	src.out = src.out.Delete(ns.edit, b)
+	ns.routed(b, true)
+	if src.config.AutoDelete && src.out.Len() == 0 {
+		src.Delete(tx)
+	}
+}
+
+func (ns *Namespace) unbindAll(tx *Tx, set hamt.Map[*binding, struct{}]) {
+	var all []*binding
+	set.Each(func(b *binding, _ struct{}) bool { all = append(all, b); return true })
+	for _, b := range all {
+		// Removing one may have deleted an exchange, and so others of the list.
+		if n, ok := ns.bindings.Load().Get(b.id); ok && n == b {
+			ns.unbind(tx, b)
+		}
+	}
+}
+
+// queueGone removes the bindings of a queue that is being deleted, streamGone those of a
+// stream.
+func (ns *Namespace) queueGone(tx *Tx, q *Queue)   { ns.unbindAll(tx, ns.inbound[q]) }
+func (ns *Namespace) streamGone(tx *Tx, s *Stream) { ns.unbindAll(tx, ns.inbound[s]) }
+
+// end is the key of inbound.
+func (b *Binding) end() any {
+	if b.Queue != nil {
+		return b.Queue
+	}
+	return b.Stream
+}
+
+// The kinds of destination, as stored.
+const (
+	toQueue    = 'q'
+	toStream   = 's'
+	toExchange = 'x'
+)
+
+// id is a binding's identity, and its key in the index: source, kind of destination,
+// destination's realm and name, key, arguments, capture.
+func (b *Binding) id() string {
+	var kind byte
+	var realm, name string
+	switch {
+	case b.Queue != nil:
+		c := b.Queue.Config()
+		kind, realm, name = toQueue, string(c.Realm), c.Name
+	case b.Stream != nil:
+		c := b.Stream.Config()
+		kind, realm, name = toStream, string(c.Realm), c.Name
+	default:
+		kind, name = toExchange, b.Exchange
+	}
+	id := appendBytes(nil, b.Source)
+	id = append(id, kind)
+	id = appendBytes(id, realm)
+	id = appendBytes(id, name)
+	id = appendBytes(id, b.Key)
+	id = appendBytes(id, b.ArgsID)
+	return string(append(id, flags(b.Capture)))
+}
+
+func (ns *Namespace) bindingKey(id string) []byte { return append(key(keyBinding, ns.id), id...) }
+
+// bindingVersion begins a stored binding, whose key holds its identity (see id):
+//
+//	version byte, doc: a uvarint length and the bytes,
+//	flags byte (1 there is a header match, 2 any), and of a header match
+//	uvarint count, then for each: name, flags byte (1 with value), value
+const bindingVersion = 1
+
+func (b *Binding) encode() []byte {
+	v := appendBytes([]byte{bindingVersion}, b.Doc)
+	m := b.Match
+	if m == nil {
+		return append(v, 0)
+	}
+	v = append(v, flags(true, m.Any))
+	v = binary.AppendUvarint(v, uint64(len(m.Want)))
+	for _, w := range m.Want {
+		v = appendBytes(v, w.Name)
+		v = append(v, flags(w.Value != nil))
+		v = appendBytes(v, w.Value)
+	}
+	return v
+}
+
+// loadBinding puts a stored binding in use. It reports false if an end is not there: a memory
+// stream did not survive.
+func (ns *Namespace) loadBinding(id string, v []byte) (bool, error) {
+	r := fields{rest: []byte(id)}
+	b := Binding{Source: string(r.bytes()), Durable: true}
+	kind, realm, name := r.byte(), Realm(r.bytes()), string(r.bytes())
+	b.Key, b.ArgsID = string(r.bytes()), string(r.bytes())
+	b.Capture = r.byte()&1 != 0
+	if r.short {
+		return false, fmt.Errorf("binding key %q", id)
+	}
+	r = fields{rest: v}
+	if version := r.byte(); version != bindingVersion {
+		return false, fmt.Errorf("binding %q: version %d", id, version)
+	}
+	b.Doc = r.bytes()
+	if f := r.byte(); f&1 != 0 {
+		b.Match = &HeaderMatch{Any: f&2 != 0}
+		for n := r.uvarint(); n > 0 && !r.short; n-- {
+			w := HeaderWant{Name: string(r.bytes())}
+			set := r.byte()&1 != 0
+			if value := r.bytes(); set {
+				w.Value = append([]byte{}, value...)
+			}
+			b.Match.Want = append(b.Match.Want, w)
+		}
+	}
+	if r.short {
+		return false, fmt.Errorf("binding %q: too short", id)
+	}
+	switch kind {
+	case toQueue:
+		b.Queue = ns.Queue(realm, name)
+	case toStream:
+		b.Stream = ns.Stream(realm, name)
+	case toExchange:
+		b.Exchange = name
+	}
+	if kind != toExchange && b.Queue == nil && b.Stream == nil {
+		return false, nil
+	}
+	src, to, err := ns.bindingEnds("load binding", &b)
+	if err != nil {
+		return false, nil
+	}
+	ns.link(&binding{Binding: b, id: id, from: src, to: to, stored: true})
+	return true, nil
+}

@@ -1,0 +1,121 @@
+package core
+
+import "bytes"
+
+// HeaderMatch is a binding's condition on headers: all or any of Want hold. A value is
+// a comparable canonical form chosen by the door; a nil value means: present.
+// All of nothing holds, any of nothing does not.
+type HeaderMatch struct {
+	Any  bool
+	Want []HeaderWant
+}
+
+// HeaderWant is one condition.
+type HeaderWant struct {
+	Name  string
+	Value []byte
+}
+
+// HeaderSource looks up a message's headers in the same canonical form. A header that
+// can equal no wanted value has a nil one.
+type HeaderSource interface {
+	Header(name string) (value []byte, ok bool)
+}
+
+// holds reports whether h satisfies m. A nil m wants nothing; a nil h has no headers.
+func (m *HeaderMatch) holds(h HeaderSource) bool {
+	if m == nil {
+		return true
+	}
+	for i := range m.Want {
+		if m.Want[i].holds(h) == m.Any {
+			return m.Any
+		}
+	}
+	return !m.Any
+}
+
+func (w *HeaderWant) holds(h HeaderSource) bool {
+	if h == nil {
+		return false
+	}
+	v, ok := h.Header(w.Name)
+	return ok && (w.Value == nil || v != nil && bytes.Equal(v, w.Value))
+}
+
+// headerRules are the bindings of a headers exchange. Those that need all of
+// several headers, one of them with a value, are found by that value, so that a
+// message is compared with few of them.
+type headerRules struct {
+	byValue []headerIndex
+	rest    []*binding
+}
+
+type headerIndex struct {
+	name   string
+	values map[string][]*binding
+}
+
+func (d *destinations) rules() *headerRules {
+	r := d.ruled.Load()
+	if r == nil {
+		r = &headerRules{}
+		d.bindings.Each(func(b *binding, _ struct{}) bool { r.add(b); return true })
+		d.ruled.Store(r)
+	}
+	return r
+}
+
+func (r *headerRules) add(b *binding) {
+	if b.Match == nil || b.Match.Any {
+		r.rest = append(r.rest, b)
+		return
+	}
+	for _, w := range b.Match.Want {
+		if w.Value == nil {
+			continue
+		}
+		for i := range r.byValue {
+			if r.byValue[i].name == w.Name {
+				v := r.byValue[i].values
+				v[string(w.Value)] = append(v[string(w.Value)], b)
+				return
+			}
+		}
+		r.byValue = append(r.byValue, headerIndex{w.Name, map[string][]*binding{string(w.Value): {b}}})
+		return
+	}
+	r.rest = append(r.rest, b)
+}
+
+func (r *headerRules) match(h HeaderSource, into *Routes) (found bool) {
+	try := func(list []*binding) {
+		for _, b := range list {
+			if b.Match.holds(h) {
+				into.addBinding(b)
+				found = true
+			}
+		}
+	}
+	try(r.rest)
+	if h == nil {
+		return found
+	}
+	for i := range r.byValue {
+		if v, ok := h.Header(r.byValue[i].name); ok && v != nil {
+			try(r.byValue[i].values[string(v)])
+		}
+	}
+	return found
+}
+
+func (r *Routes) addBinding(b *binding) {
+	switch {
+	case b.Queue != nil:
+		r.Queues = r.queues.add(r.Queues, b.Queue)
+	case b.Stream != nil:
+		r.Streams = r.streams.add(r.Streams, b.Stream)
+	default:
+		r.exchanges = r.met.add(r.exchanges, b.to)
+	}
+}

@@ -1,0 +1,241 @@
+package core
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"trivium/internal/hamt"
+)
+
+// Routes is where a message goes: each destination once. Its slices are reused
+// by the next Route into it.
+type Routes struct {
+	Queues    []*Queue
+	Streams   []*Stream
+	Receivers []Receiver
+	// Subjects holds, for each of Receivers, the key that led to it.
+	Subjects []string
+
+	queues    once[*Queue]
+	streams   once[*Stream]
+	receivers once[Receiver]
+	exchanges []*Exchange // met so far; those from done on are still to be asked
+	met       once[*Exchange]
+}
+
+// Empty reports that nobody wants the message.
+func (r *Routes) Empty() bool { return len(r.Queues)+len(r.Streams)+len(r.Receivers) == 0 }
+
+func (r *Routes) reset() {
+	r.Queues, r.Streams, r.Receivers = r.Queues[:0], r.Streams[:0], r.Receivers[:0]
+	r.Subjects, r.exchanges = r.Subjects[:0], r.exchanges[:0]
+	clear(r.queues.known)
+	clear(r.streams.known)
+	clear(r.receivers.known)
+	clear(r.met.known)
+}
+
+// inboxPrefix begins the subjects on which answers are awaited. They are the
+// only ones that stay inside the subject space and yet can be published to
+// through exchanges.
+const inboxPrefix = "_INBOX."
+
+// Route finds the destinations of a message published to x with these keys (one, or
+// several for carbon copies), following exchange bindings and alternates. It takes no lock.
+// It picks one member of every queue group that it meets in the subject space.
+// It keeps the keys in into, no longer than until the next Route.
+func (ns *Namespace) Route(x *Exchange, keys []string, h HeaderSource, into *Routes) {
+	into.reset()
+	into.exchanges = append(into.exchanges, x)
+	for i := 0; i < len(into.exchanges); i++ {
+		x := into.exchanges[i]
+		if x.route(keys, h, into) || x.config.Alternate == "" {
+			continue
+		}
+		if alt := ns.Exchange(x.config.Alternate); alt != nil {
+			into.exchanges = into.met.add(into.exchanges, alt)
+		}
+	}
+}
+
+// route adds x's own destinations and reports whether there is any, new or not.
+func (x *Exchange) route(keys []string, h HeaderSource, into *Routes) (found bool) {
+	switch {
+	case x.config.Name == "":
+		for _, key := range keys {
+			if q := x.ns.Queue(defaultRealm, key); q != nil {
+				into.Queues = into.queues.add(into.Queues, q)
+				found = true
+			} else if strings.HasPrefix(key, inboxPrefix) {
+				found = into.addMatched(x.ns.subjects, key) || found
+			}
+		}
+		return found
+	case x.config.Name == SubjectExchange:
+		for _, key := range keys {
+			if !insideSubject(key) || strings.HasPrefix(key, inboxPrefix) {
+				found = into.addMatched(x.ns.subjects, key) || found
+			}
+		}
+		return found
+	}
+	t := x.table.Load()
+	switch x.config.Kind {
+	case Direct:
+		for _, key := range keys {
+			if d, ok := t.direct.Get(key); ok {
+				into.add(d.flat())
+				found = true
+			}
+		}
+	case Fanout:
+		if t.all != nil {
+			into.add(t.all.flat())
+			found = true
+		}
+	case Topic:
+		var buf [8]*destinations
+		for _, key := range keys {
+			for _, d := range t.topic.match(key, buf[:0]) {
+				into.add(d.flat())
+				found = true
+			}
+		}
+	case Headers:
+		if t.all != nil {
+			found = t.all.rules().match(h, into)
+		}
+	}
+	return found
+}
+
+func (r *Routes) add(f *flat) {
+	if len(r.Queues) == 0 {
+		r.Queues = append(r.Queues, f.queues...) // they are different already
+	} else {
+		for _, q := range f.queues {
+			r.Queues = r.queues.add(r.Queues, q)
+		}
+	}
+	for _, s := range f.streams {
+		r.Streams = r.streams.add(r.Streams, s)
+	}
+	for _, x := range f.exchanges {
+		r.exchanges = r.met.add(r.exchanges, x)
+	}
+}
+
+// addMatched adds who wants subject.
+func (r *Routes) addMatched(s *Subjects, subject string) bool {
+	m := s.match(subject)
+	if m.Empty() {
+		return false
+	}
+	r.add(&flat{queues: m.Queues, streams: m.Streams, exchanges: m.Exchanges})
+	for _, list := range [2][]Receiver{m.Receivers, m.members} {
+		for _, c := range list {
+			r.Receivers = r.receivers.add(r.Receivers, c)
+			if len(r.Receivers) > len(r.Subjects) {
+				r.Subjects = append(r.Subjects, subject)
+			}
+		}
+	}
+	return true
+}
+
+// routingTable is an exchange's bindings as a source, arranged for its kind. It
+// is immutable.
+type routingTable struct {
+	n      int
+	direct hamt.Map[string, *destinations]
+	topic  trie[*destinations]
+	all    *destinations // of fanout and headers
+}
+
+// with returns a table with b added or removed.
+func (t *routingTable) with(kind string, b *binding, remove bool) *routingTable {
+	c := *t
+	change := func(d *destinations) *destinations { return d.with(b, remove) }
+	if remove {
+		c.n--
+	} else {
+		c.n++
+	}
+	switch kind {
+	case Direct:
+		old, _ := c.direct.Get(b.Key)
+		if d := change(old); d == nil {
+			c.direct = c.direct.Delete(nil, b.Key)
+		} else {
+			c.direct = c.direct.Set(nil, b.Key, d)
+		}
+	case Topic:
+		c.topic = c.topic.update(nil, b.Key, topicDialect, change)
+	default:
+		c.all = change(c.all)
+	}
+	return &c
+}
+
+// destinations are the bindings that hold for the same messages. They are
+// immutable, but for what is computed from them.
+type destinations struct {
+	bindings hamt.Map[*binding, struct{}]
+	list     atomic.Pointer[flat]
+	ruled    atomic.Pointer[headerRules]
+}
+
+// with returns nil when nothing is left.
+func (d *destinations) with(b *binding, remove bool) *destinations {
+	c := &destinations{}
+	if d != nil {
+		c.bindings = d.bindings
+	}
+	if remove {
+		c.bindings = c.bindings.Delete(nil, b)
+	} else {
+		c.bindings = c.bindings.Set(nil, b, struct{}{})
+	}
+	if c.bindings.Len() == 0 {
+		return nil
+	}
+	return c
+}
+
+// flat lists different destinations.
+type flat struct {
+	queues    []*Queue
+	streams   []*Stream
+	exchanges []*Exchange
+}
+
+// flat makes the list when it is first needed: so many changes in a row cost
+// little each.
+func (d *destinations) flat() *flat {
+	f := d.list.Load()
+	if f == nil {
+		var u uniqueFlat
+		d.bindings.Each(func(b *binding, _ struct{}) bool { u.add(b); return true })
+		f = &u.flat
+		d.list.Store(f)
+	}
+	return f
+}
+
+type uniqueFlat struct {
+	flat
+	q once[*Queue]
+	s once[*Stream]
+	x once[*Exchange]
+}
+
+func (u *uniqueFlat) add(b *binding) {
+	switch {
+	case b.Queue != nil:
+		u.queues = u.q.add(u.queues, b.Queue)
+	case b.Stream != nil:
+		u.streams = u.s.add(u.streams, b.Stream)
+	default:
+		u.exchanges = u.x.add(u.exchanges, b.to)
+	}
+}
