@@ -57,9 +57,7 @@ func (ns *Namespace) Bind(tx *Tx, b Binding) error {
 	case b.Queue != nil:
 		c := b.Queue.Config()
 		n.stored = n.stored && c.Durable && c.Owner == ""
-	case b.Stream != nil:
-		n.stored = n.stored && !b.Stream.Config().Volatile
-	default:
+	case to != nil:
 		n.stored = n.stored && to.config.Durable
 	}
 	n.Durable = n.stored
@@ -128,7 +126,7 @@ func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err 
 // link puts a new binding in use. Requires: the sequencer, or loading.
 func (ns *Namespace) link(b *binding) {
 	src := b.from
-	all := ns.bindings.Load().Set(nil, b.id, b)
+	all := ns.bindings.Load().Set(ns.loading, b.id, b)
 	ns.bindings.Store(&all)
 	src.out = src.out.Set(ns.edit, b, struct{}{})
 	if b.to != nil {
@@ -145,7 +143,7 @@ func (ns *Namespace) routed(b *binding, remove bool) {
 	if b.Source == SubjectExchange {
 		ns.subjects.change(subjectChange{binding: b, remove: remove})
 	}
-	src.table.Store(src.table.Load().with(src.config.Kind, b, remove))
+	src.table.Store(src.table.Load().with(ns.loading, src.config.Kind, b, remove))
 }
 
 // unbind removes a binding, then its source if that was auto-delete and has none left.
@@ -181,10 +179,15 @@ func (ns *Namespace) unbindAll(tx *Tx, set hamt.Map[*binding, struct{}]) {
 	}
 }
 
-// queueGone removes the bindings of a queue that is being deleted, streamGone those of a
-// stream.
-func (ns *Namespace) queueGone(tx *Tx, q *Queue)   { ns.unbindAll(tx, ns.inbound[q]) }
-func (ns *Namespace) streamGone(tx *Tx, s *Stream) { ns.unbindAll(tx, ns.inbound[s]) }
+// queueGone removes the bindings of a queue that is being deleted.
+func (ns *Namespace) queueGone(tx *Tx, q *Queue) { ns.unbindAll(tx, ns.inbound[q]) }
+
+// streamGone removes the bindings of a stream that is being deleted, and all
+// groups' positions in it.
+func (ns *Namespace) streamGone(tx *Tx, s *Stream) {
+	ns.unbindAll(tx, ns.inbound[s])
+	ns.forgetStream(tx, s.ID(), s.Partitions())
+}
 
 // end is the key of inbound.
 func (b *Binding) end() any {
@@ -250,20 +253,20 @@ func (b *Binding) encode() []byte {
 	return v
 }
 
-// loadBinding puts a stored binding in use. It reports false if an end is not there: a memory
-// stream did not survive.
-func (ns *Namespace) loadBinding(id string, v []byte) (bool, error) {
+// loadBinding puts a stored binding in use, or leaves it out if an end is not there: what lives in
+// memory may not have survived.
+func (ns *Namespace) loadBinding(id string, v []byte) error {
 	r := fields{rest: []byte(id)}
 	b := Binding{Source: string(r.bytes()), Durable: true}
 	kind, realm, name := r.byte(), Realm(r.bytes()), string(r.bytes())
 	b.Key, b.ArgsID = string(r.bytes()), string(r.bytes())
 	b.Capture = r.byte()&1 != 0
 	if r.short {
-		return false, fmt.Errorf("binding key %q", id)
+		return fmt.Errorf("binding key %q", id)
 	}
 	r = fields{rest: v}
 	if version := r.byte(); version != bindingVersion {
-		return false, fmt.Errorf("binding %q: version %d", id, version)
+		return fmt.Errorf("binding %q: version %d", id, version)
 	}
 	b.Doc = r.bytes()
 	if f := r.byte(); f&1 != 0 {
@@ -278,7 +281,7 @@ func (ns *Namespace) loadBinding(id string, v []byte) (bool, error) {
 		}
 	}
 	if r.short {
-		return false, fmt.Errorf("binding %q: too short", id)
+		return fmt.Errorf("binding %q: too short", id)
 	}
 	switch kind {
 	case toQueue:
@@ -289,12 +292,13 @@ func (ns *Namespace) loadBinding(id string, v []byte) (bool, error) {
 		b.Exchange = name
 	}
 	if kind != toExchange && b.Queue == nil && b.Stream == nil {
-		return false, nil
+		return nil
 	}
 	src, to, err := ns.bindingEnds("load binding", &b)
 	if err != nil {
-		return false, nil
+		ns.b.log.Warn("binding left out", "namespace", ns.name, "binding", id, "why", err)
+		return nil
 	}
 	ns.link(&binding{Binding: b, id: id, from: src, to: to, stored: true})
-	return true, nil
+	return nil
 }

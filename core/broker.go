@@ -136,7 +136,6 @@ func (b *Broker) CreateNamespace(tx *Tx, name string) *Namespace {
 	ns := newNamespace(b, tx.newID(), name)
 	tx.Set(key(keyNamespace, ns.id), []byte(name))
 	b.addNamespace(ns)
-	ns.created(tx)
 	return ns
 }
 

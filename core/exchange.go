@@ -1,7 +1,6 @@
 package core
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -64,7 +63,7 @@ func (ns *Namespace) newExchange(c ExchangeConfig) *Exchange {
 	c.Doc = slices.Clone(c.Doc)
 	x := &Exchange{ns: ns, config: c}
 	x.table.Store(&routingTable{})
-	all := ns.exchanges.Load().Set(nil, c.Name, x)
+	all := ns.exchanges.Load().Set(ns.loading, c.Name, x)
 	ns.exchanges.Store(&all)
 	return x
 }
@@ -154,54 +153,4 @@ func decodeExchange(name string, v []byte) (c ExchangeConfig, ok bool) {
 		Kind: string(r.bytes()), Alternate: string(r.bytes()), Doc: r.bytes(),
 	}
 	return c, !r.short
-}
-
-func flags(set ...bool) (f byte) {
-	for i, s := range set {
-		if s {
-			f |= 1 << i
-		}
-	}
-	return f
-}
-
-func appendBytes[T string | []byte](b []byte, s T) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-// fields reads a stored record. After a read beyond its end, short is set.
-type fields struct {
-	rest  []byte
-	short bool
-}
-
-func (r *fields) byte() byte {
-	if len(r.rest) == 0 {
-		r.short = true
-		return 0
-	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
-}
-
-func (r *fields) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.short, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *fields) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.rest)) {
-		r.short, r.rest = true, nil
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return slices.Clone(b)
 }

@@ -1,5 +1,12 @@
 package core
 
+import (
+	"fmt"
+	"sync/atomic"
+
+	"trivium/internal/hamt"
+)
+
 // DefaultNamespace is the name of the namespace that always exists.
 const DefaultNamespace = "default"
 
@@ -9,33 +16,115 @@ type Namespace struct {
 	id   uint64
 	name string
 	// objects are the streams and queues.
-	objects objects
+	objects  objects
+	subjects *Subjects
+
+	// Replaced, never changed, by whoever holds the sequencer.
+	exchanges atomic.Pointer[hamt.Map[string, *Exchange]]
+	bindings  atomic.Pointer[hamt.Map[string, *binding]] // by id
+	groups    atomic.Pointer[hamt.Map[name, *Offsets]]
+
+	// Guarded by the sequencer: the bindings that end at a *Queue or *Stream. edit is
+	// of the maps that nobody reads without it.
+	inbound map[any]hamt.Map[*binding, struct{}]
+	edit    *hamt.Edit
+	// loading is of all maps while nobody reads them yet, then nil.
+	loading *hamt.Edit
 }
 
-func newNamespace(b *Broker, id uint64, name string) *Namespace {
-	return &Namespace{b: b, id: id, name: name}
+func newNamespace(b *Broker, id uint64, n string) *Namespace {
+	ns := &Namespace{
+		b: b, id: id, name: n,
+		subjects: newSubjects(),
+		inbound:  map[any]hamt.Map[*binding, struct{}]{},
+		edit:     new(hamt.Edit),
+	}
+	ns.exchanges.Store(&hamt.Map[string, *Exchange]{})
+	ns.bindings.Store(&hamt.Map[string, *binding]{})
+	ns.groups.Store(&hamt.Map[name, *Offsets]{})
+	for _, c := range predeclared {
+		ns.newExchange(c)
+	}
+	return ns
 }
-
-// created adds what every namespace has from the start.
-func (ns *Namespace) created(tx *Tx) {}
 
 // loadTopology loads exchanges, bindings and groups. Namespaces, streams, queues and
 // their cursors are there already.
-func (b *Broker) loadTopology() error { return nil }
+func (b *Broker) loadTopology() error {
+	edit := new(hamt.Edit)
+	for _, ns := range *b.namespaces.Load() {
+		ns.loading = edit
+		defer func() { ns.loading = nil }()
+	}
+	err := b.scanNamespaces(keyExchange, func(ns *Namespace, rest, v []byte) error {
+		c, ok := decodeExchange(string(rest), v)
+		if !ok {
+			return fmt.Errorf("exchange %q in %q", rest, ns.name)
+		}
+		ns.newExchange(c)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = b.scanNamespaces(keyBinding, func(ns *Namespace, rest, v []byte) error {
+		return ns.loadBinding(string(rest), v)
+	})
+	if err != nil {
+		return err
+	}
+	return b.scanNamespaces(keyOffsets, func(ns *Namespace, rest, v []byte) error {
+		return ns.loadOffsets(rest, v)
+	})
+}
 
-// queueGone removes the bindings of a queue that is being deleted, streamGone those of a
-// stream.
-func (ns *Namespace) queueGone(tx *Tx, q *Queue)   {}
-func (ns *Namespace) streamGone(tx *Tx, s *Stream) {}
+// scanNamespaces calls f for each key with the prefix, with what follows the namespace in it.
+func (b *Broker) scanNamespaces(prefix byte, f func(ns *Namespace, rest, v []byte) error) error {
+	return b.scan([]byte{prefix}, func(k, v []byte) error {
+		var id uint64
+		rest, ok := keyIDs(k, &id)
+		ns := b.namespaceByID(id)
+		if !ok || ns == nil {
+			return fmt.Errorf("key %x of no namespace", k)
+		}
+		return f(ns, rest, v)
+	})
+}
 
+// Name returns the namespace's name.
 func (ns *Namespace) Name() string { return ns.name }
 
 // Doc, Docs and the Tx's SetDoc keep a door's own small documents (a topic's
 // settings, a user's view of a consumer) durable with everything else. Docs
 // calls f in key order for the keys with the prefix until f returns false. A
-// nil value removes. Reads see durable documents only.
-func (ns *Namespace) Doc(r Realm, key string) ([]byte, error) { panic("core: Doc") }
-func (ns *Namespace) Docs(r Realm, prefix string, f func(key string, value []byte) bool) error {
-	panic("core: Docs")
+// nil value removes. Reads see durable documents only; what f gets is valid during the call.
+func (ns *Namespace) Doc(r Realm, key string) ([]byte, error) {
+	v, err := ns.b.store.Get(ns.docKey(r, key))
+	if err != nil {
+		return nil, fmt.Errorf("core: read document %s/%s: %w", r, key, err)
+	}
+	return v, nil
 }
-func (tx *Tx) SetDoc(ns *Namespace, r Realm, key string, value []byte) { panic("core: SetDoc") }
+
+func (ns *Namespace) Docs(r Realm, prefix string, f func(key string, value []byte) bool) error {
+	skip := len(ns.docKey(r, ""))
+	err := ns.b.store.Scan(ns.docKey(r, prefix), func(k, v []byte) bool { return f(string(k[skip:]), v) })
+	if err != nil {
+		return fmt.Errorf("core: read documents %s/%s: %w", r, prefix, err)
+	}
+	return nil
+}
+
+func (tx *Tx) SetDoc(ns *Namespace, r Realm, key string, value []byte) {
+	if value == nil {
+		tx.Unset(ns.docKey(r, key))
+		return
+	}
+	tx.Set(ns.docKey(r, key), value)
+}
+
+func (ns *Namespace) docKey(r Realm, k string) []byte {
+	b := append(key(keyDoc, ns.id), r...)
+	b = append(b, 0)
+	return append(b, k...)
+}

@@ -153,24 +153,25 @@ type routingTable struct {
 }
 
 // with returns a table with b added or removed.
-func (t *routingTable) with(kind string, b *binding, remove bool) *routingTable {
+func (t *routingTable) with(edit *hamt.Edit, kind string, b *binding, remove bool) *routingTable {
 	c := *t
-	change := func(d *destinations) *destinations { return d.with(b, remove) }
+	change := func(d *destinations) *destinations { return d.with(edit, b, remove) }
 	if remove {
 		c.n--
 	} else {
 		c.n++
 	}
-	switch kind {
-	case Direct:
+	switch {
+	case b.Source == SubjectExchange: // Subjects knows it
+	case kind == Direct:
 		old, _ := c.direct.Get(b.Key)
 		if d := change(old); d == nil {
-			c.direct = c.direct.Delete(nil, b.Key)
+			c.direct = c.direct.Delete(edit, b.Key)
 		} else {
-			c.direct = c.direct.Set(nil, b.Key, d)
+			c.direct = c.direct.Set(edit, b.Key, d)
 		}
-	case Topic:
-		c.topic = c.topic.update(nil, b.Key, topicDialect, change)
+	case kind == Topic:
+		c.topic = c.topic.update(edit, b.Key, topicDialect, change)
 	default:
 		c.all = change(c.all)
 	}
@@ -186,15 +187,15 @@ type destinations struct {
 }
 
 // with returns nil when nothing is left.
-func (d *destinations) with(b *binding, remove bool) *destinations {
+func (d *destinations) with(edit *hamt.Edit, b *binding, remove bool) *destinations {
 	c := &destinations{}
 	if d != nil {
 		c.bindings = d.bindings
 	}
 	if remove {
-		c.bindings = c.bindings.Delete(nil, b)
+		c.bindings = c.bindings.Delete(edit, b)
 	} else {
-		c.bindings = c.bindings.Set(nil, b, struct{}{})
+		c.bindings = c.bindings.Set(edit, b, struct{}{})
 	}
 	if c.bindings.Len() == 0 {
 		return nil
