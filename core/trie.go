@@ -1,7 +1,6 @@
 package core
 
 import (
-	"slices"
 	"strings"
 
 	"trivium/internal/hamt"
@@ -85,8 +84,7 @@ func (t trie[V]) match(key string, dst []V) []V {
 	var none V
 	var a, b, c [16]*trieNode[V]
 	cur, next := append(a[:0], t.root), b[:0]
-	loops := loopSet[V]{nodes: c[:0]}
-	loops.add(t.root.hash)
+	loops, known := addLoop(c[:0], nil, t.root.hash)
 	for w, more := "", key != ""; more; {
 		w, key, more = strings.Cut(key, ".")
 		next = next[:0]
@@ -96,14 +94,14 @@ func (t trie[V]) match(key string, dst []V) []V {
 			}
 			next = n.step(w, next)
 		}
-		for _, n := range loops.nodes {
+		for _, n := range loops {
 			next = n.step(w, next)
 		}
 		for _, n := range next {
-			loops.add(n.hash)
+			loops, known = addLoop(loops, known, n.hash)
 		}
 		cur, next = next, cur
-		if len(cur)+len(loops.nodes) == 0 {
+		if len(cur)+len(loops) == 0 {
 			return dst
 		}
 	}
@@ -112,7 +110,7 @@ func (t trie[V]) match(key string, dst []V) []V {
 			dst = append(dst, n.value)
 		}
 	}
-	for _, n := range loops.nodes {
+	for _, n := range loops {
 		if n.value != none {
 			dst = append(dst, n.value)
 		}
@@ -130,36 +128,36 @@ func (n *trieNode[V]) step(w string, to []*trieNode[V]) []*trieNode[V] {
 	return to
 }
 
-// loopSet is a set of hash nodes, in order of arrival.
-type loopSet[V comparable] struct {
-	nodes []*trieNode[V]
-	known map[*trieNode[V]]struct{} // used when there are more than loopScanMax
-}
-
 // loopScanMax is how many nodes are searched one by one.
 const loopScanMax = 32
 
-func (l *loopSet[V]) add(n *trieNode[V]) {
-	switch {
-	case n == nil:
-		return
-	case len(l.nodes) <= loopScanMax:
-		if slices.Contains(l.nodes, n) {
-			return
-		}
-	default:
-		if l.known == nil {
-			l.known = make(map[*trieNode[V]]struct{}, 2*len(l.nodes))
-			for _, k := range l.nodes {
-				l.known[k] = struct{}{}
+// addLoop adds n to a list of hash nodes, if it is one and not there yet. known
+// is the same as a set, when there are many.
+func addLoop[V comparable](loops []*trieNode[V], known map[*trieNode[V]]struct{}, n *trieNode[V]) (
+	[]*trieNode[V], map[*trieNode[V]]struct{},
+) {
+	if n == nil {
+		return loops, known
+	}
+	if len(loops) <= loopScanMax {
+		for _, l := range loops {
+			if l == n {
+				return loops, known
 			}
 		}
-		if _, ok := l.known[n]; ok {
-			return
-		}
-		l.known[n] = struct{}{}
+		return append(loops, n), known
 	}
-	l.nodes = append(l.nodes, n)
+	if known == nil {
+		known = make(map[*trieNode[V]]struct{}, 2*len(loops))
+		for _, l := range loops {
+			known[l] = struct{}{}
+		}
+	}
+	if _, ok := known[n]; ok {
+		return loops, known
+	}
+	known[n] = struct{}{}
+	return append(loops, n), known
 }
 
 // overlaps reports whether some key matches both p and a pattern whose value

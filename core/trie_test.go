@@ -60,9 +60,9 @@ func TestTrieMatchesLikeTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tr trie[*trieEntry]
 		live := map[trieEntry]*trieEntry{}
+		// change adds a random pattern, or removes it if it is there.
 		change := func(edit *hamt.Edit) {
 			e := trieEntry{patternWords.Draw(t, "pattern"), dialect(rapid.IntRange(0, 2).Draw(t, "dialect"))}
-			// One trie node may serve several dialects: keep them apart by their value.
 			if old, ok := live[e]; ok {
 				tr = tr.update(edit, e.pattern, e.d, func(v *trieEntry) *trieEntry {
 					if v == old {
@@ -73,17 +73,13 @@ func TestTrieMatchesLikeTheDefinition(t *testing.T) {
 				delete(live, e)
 				return
 			}
-			taken := false
 			tr = tr.update(edit, e.pattern, e.d, func(v *trieEntry) *trieEntry {
-				if v != nil {
-					taken = true
-					return v
+				if v == nil { // else the place is another dialect's
+					v = &e
+					live[e] = v
 				}
-				v = &e
-				live[e] = v
 				return v
 			})
-			_ = taken
 		}
 		check := func(tr trie[*trieEntry], live map[trieEntry]*trieEntry) {
 			key := keyWords.Draw(t, "key")
