@@ -18,10 +18,27 @@ type Spans struct {
 	Next Offset
 }
 
-func (s *Spans) Close() { panic("storage: Spans.Close") }
+func (s *Spans) Close() {}
 
 // Raw is Read for a Log whose entries' Data can be sent as they are, one after
 // the other: it returns file ranges for what has settled, so that a caller can
 // use sendfile, and memory for what has not. Entries of which every message is
 // deleted are left out. It stops before an entry whose Format is not f.
-func (l *Log) Raw(from Offset, f Format, max Limit) (*Spans, error) { panic("storage: Raw") }
+func (l *Log) Raw(from Offset, f Format, max Limit) (*Spans, error) {
+	entries, next, err := l.Read(from, max, nil)
+	s := &Spans{Next: next}
+	for i := range entries {
+		e := &entries[i]
+		if e.Format != f {
+			s.Next = e.Offset
+			err = nil
+			break
+		}
+		s.Spans = append(s.Spans, Span{Mem: e.Data, Len: int64(len(e.Data))})
+	}
+	if len(s.Spans) > 0 && err != nil {
+		// What precedes the damage can be sent; the next call meets it again.
+		s.Next, err = entries[len(entries)-1].Next(), nil
+	}
+	return s, err
+}

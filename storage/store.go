@@ -1,7 +1,13 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -17,6 +23,9 @@ const (
 	// OS: after the write; the operating system decides when it reaches the disk.
 	OS
 )
+
+// SyncInterval is the longest that a write stays unsynced with Durability Interval.
+const SyncInterval = 200 * time.Millisecond
 
 // Options of a Store. The zero value of each field means its default.
 type Options struct {
@@ -34,47 +43,207 @@ type Options struct {
 	CacheBytes int64
 }
 
+const (
+	defaultJournalFileBytes = 64 << 20
+	defaultJournalBytes     = 256 << 20
+	defaultCacheBytes       = 64 << 20
+)
+
+func (o *Options) defaults() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = func() int64 { return time.Now().UnixNano() }
+	}
+	if o.JournalFileBytes <= 0 {
+		o.JournalFileBytes = defaultJournalFileBytes
+	}
+	if o.JournalBytes <= 0 {
+		o.JournalBytes = max(defaultJournalBytes, 4*o.JournalFileBytes)
+	}
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = defaultCacheBytes
+	}
+}
+
 // Store is the engine. All its methods are safe for concurrent use.
-type Store struct{}
+type Store struct {
+	o       Options
+	lock    io.Closer
+	index   *index
+	journal journal
+	cache   cache
+	done    doneQueue
+	cycles  chan *cycle // for reuse
+	work    sync.WaitGroup
+
+	applied   atomic.Uint64 // Position
+	doneCycle atomic.Uint64
+	failed    atomic.Pointer[error]
+	from      Position // replay to the owner starts here
+
+	count struct{ frames, txs, settled atomic.Int64 }
+
+	// seq is the sequencer: its lock puts transactions in order.
+	seq struct {
+		sync.Mutex
+		wake, room sync.Cond
+		tx         Tx
+		cur        *cycle // being gathered
+		instant    *cycle // what waits for no write
+		cycles     uint64 // the last number given to a cycle
+		pos        Position
+		now        int64
+		nextLog    LogID
+		// Ids below reservedLogs may be given to volatile Logs.
+		reservedLogs LogID
+		frameHint    int
+		writerIdle   bool
+		closing      bool
+		recovered    bool
+		volatile     struct {
+			buf []byte
+			blk *block
+		}
+	}
+
+	logs struct {
+		sync.RWMutex
+		byID map[LogID]*Log
+	}
+}
 
 // Open opens or creates the store in o.Dir and rebuilds Logs and index. The
 // store accepts transactions after Recover.
-func Open(o Options) (*Store, error) { panic("storage: Open") }
-
-// StateMachine is the state that the owner keeps above Logs and index. Replay
-// methods get, in order, what was committed since the last checkpoint, and
-// possibly what was before: pos tells. Checkpoint writes the state of everything
-// that changed, as of a durable position, and is called regularly.
-type StateMachine interface {
-	ReplayAppend(pos Position, log LogID, e *Entry)
-	ReplayDelete(pos Position, log LogID, from, to Offset)
-	ReplayNote(pos Position, owner uint64, data []byte)
-	// Checkpoint calls set for every piece of state that changed since the last
-	// one. Each value should carry the position it reflects: at least at, and
-	// no more than what Applied returns at the time. It runs on the
-	// checkpointer's goroutine, concurrently with transactions.
-	Checkpoint(at Position, set func(key, value []byte)) error
+func Open(o Options) (*Store, error) {
+	o.defaults()
+	s := &Store{o: o, cycles: make(chan *cycle, 4)}
+	s.cache.limit = o.CacheBytes
+	s.done.init()
+	q := &s.seq
+	q.wake.L, q.room.L = q, q
+	q.tx.s = s
+	q.nextLog = 1
+	s.logs.byID = map[LogID]*Log{}
+	if err := s.open(); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
 }
 
-// Recover replays to sm what its checkpoints lack, and opens the store for
-// transactions.
-func (s *Store) Recover(sm StateMachine) error { panic("storage: Recover") }
+func (s *Store) open() error {
+	o := &s.o
+	if err := o.FS.MkdirAll(o.Dir, 0o755); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	var err error
+	if s.lock, err = o.FS.Lock(o.FS.PathJoin(o.Dir, "LOCK")); err != nil {
+		s.lock = nil
+		return fmt.Errorf("storage: %s is in use by another process: stop that one, or choose another directory (%w)", o.Dir, err)
+	}
+	if s.index, err = openIndex(o.FS, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
+		return err
+	}
+	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
+	j, err := openJournal(o.FS, o.FS.PathJoin(o.Dir, "journal"), o.JournalFileBytes, keep, o.Durability, o.Log)
+	if err != nil {
+		return fmt.Errorf("storage: open journal: %w", err)
+	}
+	s.journal = j
+	if err := syncDir(o.FS, o.Dir); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	return s.rebuild()
+}
+
+// release lets go of everything that is open.
+func (s *Store) release() error {
+	var errs error
+	if s.index != nil {
+		errs = errors.Join(errs, s.index.db.Close())
+	}
+	if s.journal != nil {
+		errs = errors.Join(errs, s.journal.close())
+	}
+	if s.lock != nil {
+		errs = errors.Join(errs, s.lock.Close())
+	}
+	return errs
+}
+
+// fail makes the store read-only. Only the first reason counts.
+func (s *Store) fail(err error) {
+	err = fmt.Errorf("%w: %w", ErrReadOnly, err)
+	if s.failed.CompareAndSwap(nil, &err) {
+		s.o.Log.Error("storage: no more writes until a restart", "err", err)
+	}
+}
+
+// Err is why the store is read-only, or nil.
+func (s *Store) Err() error {
+	if p := s.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 // Applied is the position of the last frame whose effects are visible.
-func (s *Store) Applied() Position { panic("storage: Applied") }
+func (s *Store) Applied() Position { return Position(s.applied.Load()) }
 
 // Log returns the Log with that id, or nil. Logs calls f for each.
-func (s *Store) Log(id LogID) *Log   { panic("storage: Log") }
-func (s *Store) Logs(f func(l *Log)) { panic("storage: Logs") }
+func (s *Store) Log(id LogID) *Log {
+	s.logs.RLock()
+	defer s.logs.RUnlock()
+	return s.logs.byID[id]
+}
+
+func (s *Store) Logs(f func(l *Log)) {
+	for _, l := range s.allLogs() {
+		f(l)
+	}
+}
+
+func (s *Store) allLogs() []*Log {
+	s.logs.RLock()
+	defer s.logs.RUnlock()
+	all := make([]*Log, 0, len(s.logs.byID))
+	for _, l := range s.logs.byID {
+		all = append(all, l)
+	}
+	return all
+}
+
+func (s *Store) remember(l *Log) {
+	s.logs.Lock()
+	defer s.logs.Unlock()
+	s.logs.byID[l.id] = l
+}
+
+// forget removes a Log that was dropped.
+func (s *Store) forget(l *Log) {
+	s.logs.Lock()
+	delete(s.logs.byID, l.id)
+	s.logs.Unlock()
+	l.free()
+}
 
 // Get returns the value of an index key, nil if it has none. Scan calls f for
 // each key with the prefix, in order, until f returns false. Both see durable
 // transactions only; keys and values are valid during the call of f.
-func (s *Store) Get(key []byte) ([]byte, error)                           { panic("storage: Get") }
-func (s *Store) Scan(prefix []byte, f func(key, value []byte) bool) error { panic("storage: Scan") }
+func (s *Store) Get(key []byte) ([]byte, error) {
+	var a [64]byte
+	return s.index.get(append(append(a[:0], keyUser), key...))
+}
 
-// Err is why the store is read-only, or nil.
-func (s *Store) Err() error { panic("storage: Err") }
+func (s *Store) Scan(prefix []byte, f func(key, value []byte) bool) error {
+	p := append([]byte{keyUser}, prefix...)
+	return s.index.scan(p, func(k, v []byte) bool { return f(k[1:], v) })
+}
 
 // Metrics is a snapshot of the store's counters.
 type Metrics struct {
@@ -85,9 +254,42 @@ type Metrics struct {
 	CacheBytes                   int64
 }
 
-func (s *Store) Metrics() Metrics { panic("storage: Metrics") }
+func (s *Store) Metrics() Metrics {
+	m := Metrics{
+		Frames:       s.count.frames.Load(),
+		Transactions: s.count.txs.Load(),
+		CacheBytes:   s.cache.size.Load(),
+		JournalBytes: s.journal.pending(),
+	}
+	s.logs.RLock()
+	defer s.logs.RUnlock()
+	m.Logs = int64(len(s.logs.byID))
+	return m
+}
 
 // Checkpoint settles and checkpoints now, so that the next Open has little to
 // replay. Close checkpoints too, then releases everything.
-func (s *Store) Checkpoint() error { panic("storage: Checkpoint") }
-func (s *Store) Close() error      { panic("storage: Close") }
+func (s *Store) Checkpoint() error { return s.Err() }
+
+func (s *Store) Close() error {
+	q := &s.seq
+	q.Lock()
+	if q.closing {
+		q.Unlock()
+		return ErrClosed
+	}
+	q.closing = true
+	recovered := q.recovered
+	q.wake.Signal()
+	q.room.Broadcast()
+	q.Unlock()
+	if recovered {
+		s.work.Wait()
+	}
+	if s.Err() == nil {
+		if err := s.index.db.Flush(); err != nil {
+			s.fail(err)
+		}
+	}
+	return s.release()
+}

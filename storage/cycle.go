@@ -1,0 +1,208 @@
+package storage
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// cycle is what was committed while the previous write was on its way to disk. It
+// becomes one frame. Cycles without anything for the journal only carry the ends
+// of volatile appends and Completions.
+type cycle struct {
+	num   uint64
+	pos   Position // given when it is taken to be written; 0 = nothing to write
+	buf   []byte   // header and operations
+	blk   *block
+	batch *pebble.Batch
+	logs  []touch
+	drops []*Log
+	thens []Completion
+	txs   int64
+	err   error
+}
+
+// touch says how far a Log's visible end moves with the cycle.
+type touch struct {
+	log *Log
+	end Offset
+}
+
+func (c *cycle) durable() bool { return len(c.buf) > frameHeader }
+func (c *cycle) empty() bool {
+	return !c.durable() && c.txs == 0
+}
+
+// reset makes c ready for its next use.
+func (c *cycle) reset() {
+	clear(c.logs)
+	clear(c.drops)
+	clear(c.thens)
+	*c = cycle{buf: c.buf, logs: keep(c.logs), drops: keep(c.drops), thens: keep(c.thens)}
+}
+
+// keep returns s emptied, or nothing if it had grown large for once.
+func keep[T any](s []T) []T {
+	if cap(s) > 1<<16 {
+		return nil
+	}
+	return s[:0]
+}
+
+// bufferKeep is the largest gathering buffer that is kept for the next cycle.
+const bufferKeep = 1 << 20
+
+// gather makes c the one that transactions are written into.
+func (s *Store) gather(c *cycle) {
+	q := &s.seq
+	q.cycles++
+	c.num = q.cycles
+	c.blk = &block{}
+	c.blk.live.Store(1)
+	if c.buf == nil {
+		c.buf = make([]byte, frameHeader, max(4<<10, q.frameHint))
+	}
+	c.buf = c.buf[:frameHeader]
+	q.cur = c
+}
+
+// writer is the one goroutine that hands cycles to the journal.
+func (s *Store) writer() {
+	defer s.work.Done()
+	q := &s.seq
+	for {
+		q.Lock()
+		for q.cur.empty() && !q.closing {
+			q.writerIdle = true
+			q.wake.Wait()
+		}
+		q.writerIdle = false
+		if q.cur.empty() {
+			q.Unlock()
+			s.done.push(nil)
+			return
+		}
+		c := q.cur
+		if c.durable() {
+			q.pos++
+			c.pos = q.pos
+			q.frameHint = (q.frameHint + min(len(c.buf)*5/4+2*blockSize, bufferKeep*8)) / 2
+		}
+		s.gather(s.freeCycle())
+		q.room.Broadcast()
+		q.Unlock()
+
+		if c.pos > 0 {
+			s.write(c)
+		}
+		s.done.push(c)
+	}
+}
+
+// write makes c durable, or sets c.err.
+func (s *Store) write(c *cycle) {
+	if c.err = s.Err(); c.err != nil {
+		return
+	}
+	n := len(c.buf)
+	s.journal.propose(c.pos, c.buf, func(p place, err error) {
+		if err != nil {
+			s.fail(err)
+			c.err = s.Err()
+			return
+		}
+		c.blk.place = p
+	})
+	if c.err != nil {
+		return
+	}
+	c.blk.pos = c.pos
+	s.count.frames.Add(1)
+	// The frame's bytes stay at hand for readers: the buffer itself, or a copy if
+	// that saves memory.
+	if c.blk.live.Load() > 1 {
+		if n < cap(c.buf)*3/4 {
+			s.cache.hold(c.blk, append(make([]byte, 0, n), c.buf...))
+		} else {
+			s.cache.hold(c.blk, c.buf[:n:n])
+			c.buf = nil
+		}
+	}
+	if cap(c.buf) > bufferKeep {
+		c.buf = nil
+	}
+	s.cache.release(c.blk)
+}
+
+func (s *Store) freeCycle() *cycle {
+	select {
+	case c := <-s.cycles:
+		return c
+	default:
+		return &cycle{}
+	}
+}
+
+// complete shows the effects of a cycle and tells whoever waits. It runs on the
+// completer's goroutine.
+func (s *Store) complete(c *cycle) {
+	if c.err == nil && c.batch != nil {
+		if err := s.index.commit(c.batch, c.pos); err != nil {
+			s.fail(err)
+		}
+	}
+	if c.batch != nil {
+		c.batch.Close()
+	}
+	if c.err == nil {
+		for _, t := range c.logs {
+			t.log.end.Store(int64(t.end))
+		}
+		for _, l := range c.drops {
+			s.forget(l)
+		}
+		if c.pos > 0 {
+			s.applied.Store(uint64(c.pos))
+		}
+		for _, t := range c.logs {
+			t.log.notify()
+		}
+	}
+	s.count.txs.Add(c.txs)
+	for _, t := range c.thens {
+		t.Durable(c.err)
+	}
+}
+
+// completer runs complete for cycles in order, and for instant ones, which wait
+// for nothing.
+func (s *Store) completer() {
+	defer s.work.Done()
+	var instant *cycle = &cycle{}
+	for {
+		cycles, open := s.done.take()
+		s.seq.Lock()
+		if s.seq.instant.txs > 0 {
+			instant, s.seq.instant = s.seq.instant, instant
+			s.seq.cycles++
+			s.seq.instant.num = s.seq.cycles
+		}
+		s.seq.Unlock()
+		// Instant ones first: see Tx.Commit.
+		if instant.txs > 0 {
+			s.complete(instant)
+			instant.reset()
+		}
+		for _, c := range cycles {
+			num := c.num
+			s.complete(c)
+			c.reset()
+			select {
+			case s.cycles <- c:
+			default:
+			}
+			s.doneCycle.Store(num)
+		}
+		if !open {
+			return
+		}
+	}
+}

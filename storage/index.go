@@ -1,0 +1,160 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// The index store is Pebble without its WAL: the journal is its WAL. It is given
+// only what is durable there, and every batch carries the position it reflects, so
+// what Pebble holds after a crash is the state as of some position.
+//
+//	'p'            the position the index reflects, u64
+//	'k' key        what Tx.Set stored
+const (
+	keyPosition = 'p'
+	keyUser     = 'k'
+)
+
+// index is the index store.
+type index struct {
+	db *pebble.DB
+}
+
+// openIndex opens Pebble in dir. fatal hears of what Pebble cannot live with.
+func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (*index, error) {
+	cache := pebble.NewCache(8 << 20)
+	defer cache.Unref()
+	o := &pebble.Options{
+		FS:                          fs,
+		Cache:                       cache,
+		DisableWAL:                  true,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                8 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0StopWritesThreshold:       1000,
+		MaxOpenFiles:                500,
+		Logger:                      indexLogger{log: log, fatal: fatal},
+		FileCache:                   nil,
+	}
+	o.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if err != nil && !errors.Is(err, pebble.ErrClosed) && !errors.Is(err, pebble.ErrCancelledCompaction) {
+				fatal(fmt.Errorf("index: %w", err))
+			}
+		},
+	}
+	db, err := pebble.Open(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("storage: open index: %w", err)
+	}
+	return &index{db: db}, nil
+}
+
+// indexLogger hands Pebble's messages on. Pebble would end the process in Fatalf.
+type indexLogger struct {
+	log   *slog.Logger
+	fatal func(error)
+}
+
+func (l indexLogger) Infof(format string, args ...any) {}
+func (l indexLogger) Errorf(format string, args ...any) {
+	l.log.Warn("storage: index: " + fmt.Sprintf(format, args...))
+}
+func (l indexLogger) Fatalf(format string, args ...any) {
+	l.fatal(fmt.Errorf("index: "+format, args...))
+}
+
+// position is what the index reflects: all up to it, nothing after.
+func (x *index) position() (Position, error) {
+	v, err := x.get([]byte{keyPosition})
+	if err != nil || v == nil {
+		return 0, err
+	}
+	if len(v) != 8 {
+		return 0, &CorruptError{Where: "index", Why: "position has a wrong size"}
+	}
+	return Position(binary.LittleEndian.Uint64(v)), nil
+}
+
+// get returns a copy of a key's value, nil if there is none.
+func (x *index) get(key []byte) ([]byte, error) {
+	v, c, err := x.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v = append(make([]byte, 0, len(v)), v...)
+	return v, c.Close()
+}
+
+// scan calls f for the keys with the prefix.
+func (x *index) scan(prefix []byte, f func(key, value []byte) bool) error {
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		if !f(it.Key(), v) {
+			break
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
+}
+
+// after is the first key behind all that have the prefix, nil if there is none.
+func after(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			b := append([]byte(nil), prefix[:i+1]...)
+			b[i]++
+			return b
+		}
+	}
+	return nil
+}
+
+// commit applies a batch that reflects pos.
+func (x *index) commit(b *pebble.Batch, pos Position) error {
+	d := b.SetDeferred(1, 8)
+	d.Key[0] = keyPosition
+	binary.LittleEndian.PutUint64(d.Value, uint64(pos))
+	if err := d.Finish(); err != nil {
+		return err
+	}
+	return b.Commit(pebble.NoSync)
+}
+
+func setUser(b *pebble.Batch, key, value []byte) {
+	d := b.SetDeferred(1+len(key), len(value))
+	d.Key[0] = keyUser
+	copy(d.Key[1:], key)
+	copy(d.Value, value)
+	d.Finish()
+}
+
+func unsetUser(b *pebble.Batch, key []byte) {
+	d := b.DeleteDeferred(1 + len(key))
+	d.Key[0] = keyUser
+	copy(d.Key[1:], key)
+	d.Finish()
+}
+
+func unsetUserRange(b *pebble.Batch, from, to []byte) {
+	d := b.DeleteRangeDeferred(1+len(from), 1+len(to))
+	d.Key[0], d.Value[0] = keyUser, keyUser
+	copy(d.Key[1:], from)
+	copy(d.Value[1:], to)
+	d.Finish()
+}

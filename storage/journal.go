@@ -1,0 +1,633 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// journal is what makes frames durable. A replicated one would stand here.
+type journal interface {
+	// propose takes the next frame, whose first frameHeader bytes are its own
+	// to fill in, and calls done when the frame is durable or lost for good. Calls of
+	// propose come from one goroutine; those of done are in order.
+	propose(pos Position, frame []byte, done func(place, error))
+	// read returns the frame at p again.
+	read(pos Position, p place) ([]byte, error)
+	// replay calls f for every frame from the position on, in order. It must come
+	// before the first propose and returns the last position.
+	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
+	// release says that nothing up to pos is needed any more.
+	release(pos Position) error
+	// sync makes everything proposed so far safe, whatever the durability.
+	sync() error
+	// pending is how many bytes are held and not released.
+	pending() int64
+	close() error
+}
+
+// place is where a frame is kept.
+type place struct {
+	file *journalFile
+	off  int64
+	len  int
+}
+
+// A journal file has a header block and then frames with consecutive positions:
+//
+//	0  magic   u64  "TVJOURNL"
+//	8  crc     u32  crc32c of bytes 12..36
+//	12 version u32  1
+//	16 epoch   u64
+//	24 first   u64  position of the first frame
+//	32 -       u32  0
+//
+// Files are of fixed size and used again when all they hold is released; what a
+// file held before is told apart by epoch and position.
+const (
+	journalMagic   = 0x4c4e52554f4a5654 // "TVJOURNL"
+	journalVersion = 1
+	journalHeader  = 36
+	journalSuffix  = ".journal"
+)
+
+type journalFile struct {
+	name  string
+	f     vfs.File
+	epoch uint64
+	first Position
+	last  Position // guarded by diskJournal.mu
+	size  int64    // what has been written once; guarded likewise
+	dirty atomic.Bool
+}
+
+func (f *journalFile) header() []byte {
+	b := make([]byte, blockSize)
+	le := binary.LittleEndian
+	le.PutUint64(b, journalMagic)
+	le.PutUint32(b[12:], journalVersion)
+	le.PutUint64(b[16:], f.epoch)
+	le.PutUint64(b[24:], uint64(f.first))
+	le.PutUint32(b[8:], checksum(b[12:journalHeader]))
+	return b
+}
+
+func (f *journalFile) parseHeader(b []byte) bool {
+	le := binary.LittleEndian
+	if len(b) < journalHeader || le.Uint64(b) != journalMagic || le.Uint32(b[8:]) != checksum(b[12:journalHeader]) {
+		return false
+	}
+	f.epoch, f.first = le.Uint64(b[16:]), Position(le.Uint64(b[24:]))
+	return le.Uint32(b[12:]) == journalVersion
+}
+
+// diskJournal is a journal in local files.
+type diskJournal struct {
+	fs       vfs.FS
+	dir      string
+	fileSize int64
+	keep     int // files to keep for reuse
+	mode     Durability
+	log      *slog.Logger
+	epoch    uint64
+	damaged  int64 // frames found lost by replay
+
+	off    int64 // in the current file; the proposer's
+	cur    *journalFile
+	synced atomic.Uint64 // Position
+	wrote  atomic.Uint64 // Position
+	syncs  atomic.Int64
+
+	work sync.WaitGroup // the preparer
+	mu   struct {
+		sync.Mutex
+		files     []*journalFile // in order, the current one last
+		free      []*journalFile
+		named     int // number in the last file name
+		preparing bool
+		closed    bool
+	}
+}
+
+var zeros [blockSize]byte
+
+func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger) (*diskJournal, error) {
+	j := &diskJournal{fs: fs, dir: dir, fileSize: fileSize, keep: keep, mode: mode, log: log}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		var n int
+		if base, ok := strings.CutSuffix(name, journalSuffix); !ok {
+			continue
+		} else if _, err := fmt.Sscanf(base, "%d", &n); err != nil {
+			continue
+		}
+		j.mu.named = max(j.mu.named, n)
+		if err := j.adopt(fs.PathJoin(dir, name)); err != nil {
+			j.closeFiles()
+			return nil, err
+		}
+	}
+	slices.SortFunc(j.mu.files, func(a, b *journalFile) int {
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.first, b.first))
+	})
+	for _, f := range j.mu.files {
+		j.epoch = max(j.epoch, f.epoch)
+	}
+	j.epoch++
+	return j, nil
+}
+
+// adopt opens an existing file and finds out what it holds.
+func (j *diskJournal) adopt(name string) error {
+	f, err := j.fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	jf := &journalFile{name: name, f: f, size: st.Size()}
+	b := make([]byte, journalHeader)
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		f.Close()
+		return err
+	}
+	if !jf.parseHeader(b) {
+		// Being made when the power went, or damaged: then its frames tell.
+		s := newScanner(jf, 0)
+		fr, ok, err := s.find(blockSize)
+		if err != nil {
+			f.Close()
+			return err
+		}
+		if !ok {
+			j.mu.free = append(j.mu.free, jf)
+			return nil
+		}
+		j.log.Warn("storage: journal file has no valid header, going by its frames", "file", name)
+		jf.epoch, jf.first = fr.epoch, fr.pos
+	}
+	j.mu.files = append(j.mu.files, jf)
+	return nil
+}
+
+// propose implements journal. The local disk answers before it returns.
+func (j *diskJournal) propose(pos Position, b []byte, done func(place, error)) {
+	p, err := j.write(pos, b)
+	if err == nil && j.mode == Sync {
+		err = j.syncFile(j.cur)
+		if err == nil {
+			j.synced.Store(uint64(pos))
+		}
+	}
+	done(p, err)
+}
+
+func (j *diskJournal) write(pos Position, b []byte) (place, error) {
+	if int64(len(b)) > 1<<32-1 {
+		return place{}, fmt.Errorf("storage: a frame of %d bytes is too large", len(b))
+	}
+	if j.cur == nil || j.off > blockSize && j.off+int64(len(b)) > j.fileSize {
+		if err := j.roll(pos); err != nil {
+			return place{}, err
+		}
+	}
+	sealFrame(b, frame{pos: pos, epoch: j.epoch, synced: Position(j.synced.Load())})
+	p := place{file: j.cur, off: j.off, len: len(b)}
+	end := j.off + int64(len(b))
+	pad := int(alignUp(end, blockSize) - end)
+	out := b
+	if cap(b)-len(b) >= pad {
+		out = append(b, zeros[:pad]...)
+		pad = 0
+	}
+	j.cur.dirty.Store(true)
+	if _, err := j.cur.f.WriteAt(out, j.off); err != nil {
+		return place{}, err
+	}
+	if pad > 0 {
+		if _, err := j.cur.f.WriteAt(zeros[:pad], end); err != nil {
+			return place{}, err
+		}
+	}
+	j.off = alignUp(end, frameAlign)
+	j.wrote.Store(uint64(pos))
+	j.mu.Lock()
+	j.cur.last = pos
+	j.cur.size = max(j.cur.size, alignUp(end, blockSize))
+	j.mu.Unlock()
+	if j.off > j.fileSize/2 {
+		j.prepare()
+	}
+	return p, nil
+}
+
+// roll starts the next file.
+func (j *diskJournal) roll(first Position) error {
+	j.mu.Lock()
+	var f *journalFile
+	if n := len(j.mu.free); n > 0 {
+		f = j.mu.free[n-1]
+		j.mu.free = j.mu.free[:n-1]
+	}
+	j.mu.Unlock()
+	if f == nil {
+		var err error
+		if f, err = j.create(); err != nil {
+			return err
+		}
+	}
+	f.epoch, f.first = j.epoch, first
+	f.dirty.Store(true)
+	if _, err := f.f.WriteAt(f.header(), 0); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	f.last = first - 1
+	j.mu.files = append(j.mu.files, f)
+	j.mu.Unlock()
+	j.cur, j.off = f, blockSize
+	return nil
+}
+
+// create makes a new file that survives a crash once it is synced.
+func (j *diskJournal) create() (*journalFile, error) {
+	j.mu.Lock()
+	j.mu.named++
+	name := j.fs.PathJoin(j.dir, fmt.Sprintf("%06d%s", j.mu.named, journalSuffix))
+	j.mu.Unlock()
+	f, err := j.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	if err := syncDir(j.fs, j.dir); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &journalFile{name: name, f: f}, nil
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// prepare writes the next file in the background unless there is one.
+func (j *diskJournal) prepare() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.mu.preparing || j.mu.closed || len(j.mu.free) > 0 || len(j.mu.files) > j.keep {
+		return
+	}
+	j.mu.preparing = true
+	j.work.Go(func() {
+		f, err := j.create()
+		if err == nil {
+			err = j.fill(f)
+		}
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.mu.preparing = false
+		if err == nil {
+			j.mu.free = append(j.mu.free, f)
+			return
+		}
+		// Only speed is lost: the proposer makes its own file, or fails by itself.
+		j.log.Warn("storage: cannot prepare a journal file", "err", err)
+		if f != nil {
+			f.f.Close()
+			j.fs.Remove(f.name)
+		}
+	})
+}
+
+// fill writes a file once, so that the journal overwrites blocks that exist: that
+// is several times faster than extending a file.
+func (j *diskJournal) fill(f *journalFile) error {
+	b := make([]byte, min(j.fileSize, 256<<10))
+	for f.size < j.fileSize {
+		j.mu.Lock()
+		closed := j.mu.closed
+		j.mu.Unlock()
+		if closed {
+			return errors.New("closing")
+		}
+		n, err := f.f.WriteAt(b[:min(j.fileSize-f.size, int64(len(b)))], f.size)
+		if err != nil {
+			return err
+		}
+		f.size += int64(n)
+		if f.size%(4<<20) == 0 {
+			if err := f.f.SyncData(); err != nil {
+				return err
+			}
+		}
+	}
+	return f.f.SyncData()
+}
+
+func (j *diskJournal) syncFile(f *journalFile) error {
+	f.dirty.Store(false)
+	j.syncs.Add(1)
+	return f.f.SyncData()
+}
+
+func (j *diskJournal) sync() error {
+	wrote := j.wrote.Load()
+	if wrote <= j.synced.Load() {
+		return nil
+	}
+	j.mu.Lock()
+	files := slices.Clone(j.mu.files)
+	j.mu.Unlock()
+	for _, f := range files {
+		if f.dirty.Load() {
+			if err := j.syncFile(f); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		old := j.synced.Load()
+		if old >= wrote || j.synced.CompareAndSwap(old, wrote) {
+			return nil
+		}
+	}
+}
+
+func (j *diskJournal) read(pos Position, p place) ([]byte, error) {
+	b := make([]byte, p.len)
+	if _, err := p.file.f.ReadAt(b, p.off); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	f, ok := parseFrameHeader(b)
+	if !ok || f.pos != pos || !checkFrame(b, f) {
+		return nil, &CorruptError{Where: fmt.Sprintf("%s at %d", p.file.name, p.off), Why: "frame does not match its checksum"}
+	}
+	return b, nil
+}
+
+func (j *diskJournal) release(pos Position) error {
+	var old []*journalFile
+	j.mu.Lock()
+	for len(j.mu.files) > 0 && j.mu.files[0] != j.cur && j.mu.files[0].last <= pos {
+		f := j.mu.files[0]
+		j.mu.files = j.mu.files[1:]
+		if len(j.mu.free) < j.keep && f.size <= j.fileSize {
+			j.mu.free = append(j.mu.free, f)
+		} else {
+			old = append(old, f)
+		}
+	}
+	j.mu.Unlock()
+	var errs error
+	for _, f := range old {
+		errs = errors.Join(errs, f.f.Close(), j.fs.Remove(f.name))
+	}
+	return errs
+}
+
+func (j *diskJournal) pending() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var n int64
+	for _, f := range j.mu.files {
+		n += f.size
+	}
+	return n
+}
+
+func (j *diskJournal) close() error {
+	j.mu.Lock()
+	j.mu.closed = true
+	j.mu.Unlock()
+	j.work.Wait()
+	return j.closeFiles()
+}
+
+func (j *diskJournal) closeFiles() error {
+	var errs error
+	for _, f := range slices.Concat(j.mu.files, j.mu.free) {
+		errs = errors.Join(errs, f.f.Close())
+	}
+	return errs
+}
+
+// replay implements journal. Frames carry consecutive positions. Where one is
+// missing, a later frame of the same epoch tells what happened: if it knew that the
+// missing one was on disk, the file was damaged since, which is reported, and
+// reading goes on behind it. If it did not, the power went before either was
+// synced, and the journal ends there. A file of a later epoch tells by its first
+// position where the recovery before it found the end.
+func (j *diskJournal) replay(from Position, f func(Position, place, []byte) error) (Position, error) {
+	next := from
+	files := j.mu.files
+	j.mu.files = nil
+	for i, jf := range files {
+		limit := ^Position(0)
+		if i+1 < len(files) {
+			limit = files[i+1].first
+		}
+		if limit <= next {
+			j.mu.free = append(j.mu.free, jf)
+			continue
+		}
+		j.mu.files = append(j.mu.files, jf)
+		s := newScanner(jf, jf.epoch)
+		off := int64(blockSize)
+		for {
+			fr, b, ok, err := s.frame(off)
+			if err != nil {
+				return 0, err
+			}
+			if !ok || fr.pos > next {
+				// Nothing valid here: is there something behind?
+				if !ok {
+					s.min = next
+					if fr, ok, err = s.find(off + frameAlign); err != nil {
+						return 0, err
+					}
+					if !ok {
+						break
+					}
+				}
+				if fr.pos >= limit {
+					break
+				}
+				if fr.pos > next {
+					known, err := j.known(files[i:], off)
+					if err != nil {
+						return 0, err
+					}
+					if known < next {
+						break
+					}
+					j.damage(jf, off, next, fr.pos)
+					next = fr.pos
+				}
+				off = max(off, s.at)
+				continue
+			}
+			if fr.pos >= limit {
+				break
+			}
+			at := off
+			off = alignUp(off+int64(len(b)), frameAlign)
+			jf.last = fr.pos
+			if fr.pos < next {
+				continue
+			}
+			if err := f(fr.pos, place{file: jf, off: at, len: len(b)}, b); err != nil {
+				return 0, err
+			}
+			next = fr.pos + 1
+		}
+		if limit != ^Position(0) && limit > next && files[i+1].epoch > jf.epoch {
+			j.damage(jf, off, next, limit)
+			next = limit
+		}
+	}
+	// What was read may still be in memory only: another crash must not take it back.
+	for _, jf := range j.mu.files {
+		if err := j.syncFile(jf); err != nil {
+			return 0, err
+		}
+	}
+	j.wrote.Store(uint64(next - 1))
+	j.synced.Store(uint64(next - 1))
+	return next - 1, nil
+}
+
+// known is the last position that any later frame of the epoch knew to be on disk.
+func (j *diskJournal) known(files []*journalFile, off int64) (Position, error) {
+	var known Position
+	for _, jf := range files {
+		if jf.epoch != files[0].epoch {
+			break
+		}
+		s := newScanner(jf, jf.epoch)
+		for {
+			fr, ok, err := s.find(off)
+			if err != nil {
+				return 0, err
+			}
+			if !ok {
+				break
+			}
+			known = max(known, fr.synced)
+			off = s.at + frameHeader + int64(fr.length)
+		}
+		off = blockSize
+	}
+	return known, nil
+}
+
+func (j *diskJournal) damage(f *journalFile, off int64, from, to Position) {
+	j.damaged += int64(to - from)
+	j.log.Error("storage: journal is damaged: frames are lost",
+		"file", f.name, "at", off, "first", uint64(from), "count", uint64(to-from))
+}
+
+// scanner reads frames of one file.
+type scanner struct {
+	f     *journalFile
+	epoch uint64   // 0: any
+	min   Position // find takes nothing below it
+	at    int64    // where find found a frame
+	buf   []byte
+	base  int64
+}
+
+func newScanner(f *journalFile, epoch uint64) *scanner { return &scanner{f: f, epoch: epoch} }
+
+const scanBytes = 1 << 20
+
+// window returns at least n bytes at off, fewer at the end of the file.
+func (s *scanner) window(off int64, n int) ([]byte, error) {
+	if off >= s.base && off+int64(n) <= s.base+int64(len(s.buf)) {
+		return s.buf[off-s.base:], nil
+	}
+	n = int(min(int64(max(n, scanBytes)), max(s.f.size-off, 0)))
+	b := make([]byte, n)
+	m, err := s.f.f.ReadAt(b, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	s.buf, s.base = b[:m], off
+	return s.buf, nil
+}
+
+// frame reads the frame at off; ok tells whether there is a whole one. The bytes
+// stay valid.
+func (s *scanner) frame(off int64) (fr frame, b []byte, ok bool, err error) {
+	if b, err = s.window(off, frameHeader); err != nil {
+		return
+	}
+	if fr, ok = parseFrameHeader(b); !ok || s.epoch != 0 && fr.epoch != s.epoch {
+		return fr, nil, false, nil
+	}
+	n := frameHeader + fr.length
+	if off+int64(n) > s.f.size {
+		return fr, nil, false, nil
+	}
+	if b, err = s.window(off, n); err != nil {
+		return
+	}
+	if len(b) < n {
+		return fr, nil, false, nil
+	}
+	b = b[:n:n]
+	return fr, b, checkFrame(b, fr), nil
+}
+
+var magicBytes = binary.LittleEndian.AppendUint32(nil, frameMagic)
+
+// find looks for a whole frame at or after off.
+func (s *scanner) find(off int64) (frame, bool, error) {
+	for off = alignUp(off, frameAlign); off+frameHeader <= s.f.size; {
+		b, err := s.window(off, frameHeader)
+		if err != nil || len(b) < frameHeader {
+			return frame{}, false, err
+		}
+		i := bytes.Index(b, magicBytes)
+		if i < 0 {
+			off = alignUp(off+int64(len(b)-frameAlign+1), frameAlign)
+			continue
+		}
+		if off += int64(i); off%frameAlign != 0 {
+			off = alignUp(off, frameAlign)
+			continue
+		}
+		fr, _, ok, err := s.frame(off)
+		if err != nil {
+			return frame{}, false, err
+		}
+		if ok && fr.pos >= s.min {
+			s.at = off
+			return fr, true, nil
+		}
+		off += frameAlign
+	}
+	return frame{}, false, nil
+}
