@@ -35,6 +35,7 @@ type Namespace struct {
 func newNamespace(b *Broker, id uint64, n string) *Namespace {
 	ns := &Namespace{
 		b: b, id: id, name: n,
+		objects:  objects{streams: map[name]*Stream{}, queues: map[name]*Queue{}},
 		subjects: newSubjects(),
 		inbound:  map[any]hamt.Map[*binding, struct{}]{},
 		edit:     new(hamt.Edit),
