@@ -1,0 +1,337 @@
+package jetstream
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"trivium/core"
+	"trivium/natswire/wire"
+)
+
+// cursorPrefix keeps our cursors apart from those that other doors have on the same stream.
+const cursorPrefix = "js."
+
+// consumer is a core.Cursor as NATS sees it. It is the sink of the cursor's one subscription:
+// a pull consumer's credit is what its waiting requests still ask for, a push
+// consumer's what its subscriber may be sent.
+type consumer struct {
+	a      *account
+	stream *stream
+	name   string
+	key    string // "stream.consumer"
+	prefix []byte // of ack subjects
+
+	cursor *core.Cursor
+	cfg    atomic.Pointer[server.ConsumerConfig]
+
+	mu struct {
+		sync.Mutex
+		out     Sender
+		sub     *core.Subscription // nil: nothing is delivered
+		closed  bool
+		timer   *time.Timer
+		due     time.Time // when timer fires; zero = not set
+		cache   translated
+		ack     []byte // scratch for ack subjects
+		header  []byte // scratch for header blocks
+		held    []core.Delivery
+		release time.Time // when the held delivery is due, if it waits for that
+		lastMsg int64     // store time of the last message, for replay
+
+		// active is when the consumer was last used; from then on the inactive
+		// threshold counts.
+		active    time.Time
+		delivered time.Time
+		pull      pull
+		push      push
+	}
+	// back gathers deliveries that nobody took, to be returned to the cursor.
+	back struct {
+		sync.Mutex
+		os      []core.Offset
+		running bool
+	}
+}
+
+func newConsumer(s *stream, name string, cfg server.ConsumerConfig) *consumer {
+	c := &consumer{a: s.a, stream: s, name: name, key: s.name + "." + name}
+	c.prefix = []byte(ackPrefix + c.key + ".")
+	c.cfg.Store(&cfg)
+	c.mu.out = s.a.e.sender(s.a.ns)
+	c.mu.active = time.Now()
+	return c
+}
+
+// bind gives the consumer its cursor.
+func (c *consumer) bind(cur *core.Cursor) { c.cursor = cur }
+
+// config is the configuration; it is not modified.
+func (c *consumer) config() *server.ConsumerConfig { return c.cfg.Load() }
+
+func (c *consumer) deliverSubject() string { return c.config().DeliverSubject }
+
+// start begins serving: a pull consumer waits for requests, a push consumer for
+// interest in its subject.
+func (c *consumer) start() {
+	cfg := c.config()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cfg.DeliverSubject != "" {
+		c.startPush()
+	} else if err := c.subscribe(0); err != nil {
+		c.a.e.log.Error("consumer cannot be served", "consumer", c.key, "err", err)
+	}
+	c.arm()
+}
+
+// subscribe attaches the cursor. Requires: mu.
+func (c *consumer) subscribe(credit int) error {
+	sub, err := c.cursor.Subscribe(core.SubscribeOptions{Credit: credit}, c)
+	if err != nil {
+		return err
+	}
+	c.mu.sub = sub
+	return nil
+}
+
+// stop ends serving for ever; waiting requests hear why.
+func (c *consumer) stop(why string) {
+	c.mu.Lock()
+	if c.mu.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.mu.closed = true
+	sub := c.mu.sub
+	c.mu.sub = nil
+	if c.mu.timer != nil {
+		c.mu.timer.Stop()
+	}
+	for _, p := range c.mu.pull.waiting {
+		c.status(p.reply, "409 "+why)
+	}
+	c.mu.pull.waiting = nil
+	c.mu.held = nil
+	c.mu.out.Flush()
+	c.mu.Unlock()
+	if sub != nil {
+		sub.Close()
+	}
+}
+
+// status sends a status line without a body. Requires: mu.
+func (c *consumer) status(to []byte, line string) {
+	h := append(append(append(c.mu.header[:0], wire.HeaderLine+" "...), line...), "\r\n\r\n"...)
+	c.mu.header = h
+	c.mu.out.Send(to, &wire.Msg{Subject: to, Header: h})
+}
+
+// Deliver implements core.Sink.
+func (c *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed {
+		c.giveBack(ds)
+		return
+	}
+	cfg := c.config()
+	if len(c.mu.held) > 0 {
+		c.mu.held = append(c.mu.held, ds...)
+	} else {
+		c.deliver(cfg, ds)
+	}
+	c.credit(cfg)
+	c.mu.out.Flush()
+	c.arm()
+}
+
+// deliver hands messages out in order; what nobody takes now is held or given back.
+// Requires: mu.
+func (c *consumer) deliver(cfg *server.ConsumerConfig, ds []core.Delivery) {
+	for i := range ds {
+		if wait := c.replayDelay(cfg, &ds[i]); wait > 0 {
+			c.mu.held = append(c.mu.held, ds[i:]...)
+			c.mu.release = time.Now().Add(wait)
+			return
+		}
+		if c.one(cfg, &ds[i]) {
+			continue
+		}
+		if cfg.AckPolicy == server.AckNone {
+			// It counts as settled: it would be lost if it were not kept.
+			c.mu.held = append(c.mu.held, ds[i:]...)
+		} else {
+			c.giveBack(ds[i:])
+		}
+		return
+	}
+}
+
+// replayDelay is how long a consumer that replays at the original pace waits before d.
+func (c *consumer) replayDelay(cfg *server.ConsumerConfig, d *core.Delivery) time.Duration {
+	if cfg.ReplayPolicy != server.ReplayOriginal {
+		return 0
+	}
+	last := c.mu.lastMsg
+	c.mu.lastMsg = d.Entry.Time
+	if wait := time.Duration(d.Entry.Time - last); last > 0 && wait > time.Millisecond && d.Attempt == 1 {
+		return wait
+	}
+	return 0
+}
+
+// one hands out one message and reports whether it was taken. A message that cannot be
+// read is skipped, so that it does not block the others. Requires: mu.
+func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
+	var m wire.Msg
+	if err := c.stream.read(d.Entry, d.Offset, &m, &c.mu.cache); err != nil {
+		c.skip(d.Offset, err)
+		return true
+	}
+	c.mu.ack = appendAck(c.mu.ack[:0], c.prefix, uint64(d.Attempt), seqOf(d.Offset), d.Number, d.Entry.Time, uint64(max(d.Pending, 0)))
+	m.Reply = c.mu.ack
+	if cfg.HeadersOnly {
+		m.Header = m.Header.Set(server.JSMsgSize, appendInt(nil, len(m.Payload)))
+		m.Payload = nil
+	}
+	size := len(m.Subject) + len(m.Reply) + m.Size()
+	taken := false
+	if cfg.DeliverSubject != "" {
+		taken = c.pushOne(cfg, &m, size)
+	} else {
+		taken = c.pullOne(&m, size)
+	}
+	if taken {
+		c.mu.delivered = time.Now()
+	}
+	return taken
+}
+
+// skip settles a message that cannot be delivered.
+func (c *consumer) skip(o core.Offset, err error) {
+	if !isNotFound(err) {
+		c.a.e.log.Error("message cannot be read, skipped", "consumer", c.key, "seq", seqOf(o), "err", err)
+	}
+	c.a.e.background(func() {
+		tx := c.a.e.broker.Begin()
+		c.cursor.Settle(tx, o)
+		tx.Commit()
+	})
+}
+
+// Idle implements core.Sink.
+func (c *consumer) Idle(*core.Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed || len(c.mu.held) > 0 {
+		return
+	}
+	c.idle()
+	c.mu.out.Flush()
+	c.arm()
+}
+
+// Ended implements core.Sink: the cursor is gone.
+func (c *consumer) Ended(*core.Subscription, error) { c.stop("Consumer Deleted") }
+
+// Exhausted implements core.CursorEvents.
+func (c *consumer) Exhausted(_ *core.Cursor, o core.Offset, attempts int) {
+	c.adviseExceeded(seqOf(o), uint64(attempts))
+}
+
+// Deleted implements core.CursorEvents.
+func (c *consumer) Deleted(*core.Cursor, bool) {
+	c.stop("Consumer Deleted")
+	if c.a.removeConsumer(c) {
+		c.adviseDeleted()
+	}
+}
+
+func (c *consumer) adviseDeleted() {
+	c.a.adviseConsumer(server.JSAdvisoryConsumerDeletedPre, c, server.DeleteEvent)
+}
+
+// giveBack returns messages to the cursor without counting the attempt. It cannot
+// be done here: a sink may be called while nobody may begin a transaction.
+func (c *consumer) giveBack(ds []core.Delivery) {
+	c.back.Lock()
+	defer c.back.Unlock()
+	for i := range ds {
+		c.back.os = append(c.back.os, ds[i].Offset)
+	}
+	if c.back.running || len(c.back.os) == 0 {
+		return
+	}
+	c.back.running = c.a.e.background(func() {
+		for {
+			c.back.Lock()
+			os := c.back.os
+			c.back.os = nil
+			c.back.running = len(os) > 0
+			c.back.Unlock()
+			if len(os) == 0 {
+				return
+			}
+			slices.Sort(os)
+			tx := c.a.e.broker.Begin()
+			c.cursor.Return(tx, 0, false, os...)
+			tx.Commit()
+		}
+	})
+}
+
+// delete ends the consumer and forgets it durably.
+func (c *consumer) delete() error {
+	c.stop("Consumer Deleted")
+	known := c.a.removeConsumer(c)
+	err := c.a.e.broker.Committed(func(tx *core.Tx) error {
+		c.cursor.Delete(tx)
+		return nil
+	})
+	if err == nil && known {
+		c.adviseDeleted()
+	}
+	return err
+}
+
+// info is what the API shows of a consumer.
+func (c *consumer) info() *server.ConsumerInfo {
+	cfg := *c.config()
+	cfg.Metadata = shown(cfg.Metadata)
+	st := c.cursor.State()
+	info := &server.ConsumerInfo{
+		Stream: c.stream.name, Name: c.name, Created: at(c.cursor.Created()), Config: &cfg,
+		Delivered:     server.SequenceInfo{Consumer: st.Deliveries, Stream: seqOf(st.LastDelivered)},
+		AckFloor:      server.SequenceInfo{Consumer: st.FloorDeliveries, Stream: uint64(max(st.Floor, 0))},
+		NumAckPending: st.InFlight, NumRedelivered: st.Redelivering, NumPending: uint64(max(st.Pending, 0)),
+		TimeStamp: now(), PriorityGroups: []server.PriorityGroupState{},
+	}
+	if cfg.AckPolicy == server.AckNone {
+		info.NumAckPending = 0
+	}
+	if cfg.MaxDeliver == 1 {
+		info.NumRedelivered = 0
+	}
+	if st.LastActive != 0 {
+		t := at(st.LastActive)
+		info.Delivered.Last = &t
+	}
+	if st.LastAck != 0 {
+		t := at(st.LastAck)
+		info.AckFloor.Last = &t
+	}
+	if cfg.PauseUntil != nil {
+		if d := time.Until(*cfg.PauseUntil); d > 0 {
+			info.Paused, info.PauseRemaining = true, d
+		}
+	}
+	c.mu.Lock()
+	info.NumWaiting = len(c.mu.pull.waiting)
+	info.PushBound = cfg.DeliverSubject != "" && c.mu.push.bound
+	c.mu.Unlock()
+	return info
+}
