@@ -11,10 +11,11 @@ var (
 	OKLine   = []byte("+OK\r\n")
 )
 
-// AppendInfo appends INFO with the server's JSON.
+// AppendInfo appends INFO with the server's JSON, and the blank after it that
+// nats-server sends too.
 func AppendInfo(dst, json []byte) []byte {
 	dst = append(dst, "INFO "...)
-	return append(append(dst, json...), crlf...)
+	return append(append(dst, json...), " \r\n"...)
 }
 
 // AppendErr appends -ERR with a text.

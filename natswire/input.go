@@ -1,0 +1,107 @@
+package natswire
+
+import (
+	"io"
+	"syscall"
+)
+
+// input is a connection's read buffer. While nothing is unread and nothing arrives, it
+// holds no memory: the buffer is taken from the pool when the socket has something.
+type input struct {
+	k    *chunk
+	from int // first unread byte of k.b
+	need int // length of the operation at from, if known
+	n    int
+	err  error
+	f    func(fd uintptr) bool
+}
+
+func (i *input) unread() []byte {
+	if i.k == nil {
+		return nil
+	}
+	return i.k.b[i.from:]
+}
+
+// keep moves what is unread to the front of a buffer that has room for more. A large
+// operation's buffer grows with what was sent, not with what was claimed.
+func (i *input) keep() {
+	rest := i.unread()
+	if len(rest) == 0 {
+		if i.k != nil {
+			i.k.free()
+		}
+		i.k, i.from = nil, 0
+		return
+	}
+	if len(rest)*2 <= cap(i.k.b) && cap(i.k.b) <= largeChunk || i.from+i.need <= cap(i.k.b) && i.need > 0 {
+		if i.need == 0 || i.from+i.need > cap(i.k.b) {
+			copy(i.k.b, rest)
+			i.k.b, i.from = i.k.b[:len(rest)], 0
+		}
+		return
+	}
+	size := max(largeChunk, 2*len(rest))
+	if i.need > 0 && i.need > largeChunk {
+		size = min(size, i.need)
+	}
+	k := newChunk(size)
+	k.b = append(k.b, rest...)
+	i.k.free()
+	i.k, i.from = k, 0
+}
+
+func (i *input) release() {
+	if i.k != nil {
+		i.k.free()
+	}
+	i.k, i.from = nil, 0
+}
+
+// fill reads once, waiting until there is something.
+func (i *input) fill(c *conn) error {
+	if c.raw == nil {
+		if i.k == nil {
+			i.k = newChunk(largeChunk)
+		}
+		n, err := c.nc.Read(i.k.b[len(i.k.b):cap(i.k.b)])
+		i.k.b = i.k.b[:len(i.k.b)+n]
+		if n > 0 {
+			return nil
+		}
+		return err
+	}
+	if err := c.raw.Read(i.f); err != nil {
+		return err
+	}
+	if i.err != nil {
+		return i.err
+	}
+	if i.n == 0 {
+		return io.EOF
+	}
+	return nil
+}
+
+// rawRead is what fill has RawConn.Read call: false means to wait.
+func (i *input) rawRead(fd uintptr) bool {
+	if i.k == nil {
+		i.k = newChunk(largeChunk)
+	}
+	for {
+		n, err := syscall.Read(int(fd), i.k.b[len(i.k.b):cap(i.k.b)])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			if len(i.k.b) == 0 {
+				i.k.free()
+				i.k = nil
+			}
+			return false
+		}
+		i.n, i.err = max(n, 0), err
+		i.k.b = i.k.b[:len(i.k.b)+i.n]
+		return true
+	}
+}

@@ -1,0 +1,117 @@
+package natswire
+
+import (
+	"trivium/core"
+)
+
+// routes caches, for one producer, who wants a subject. What is cached holds for one
+// version of the subject space. It is read without locks.
+type routes struct {
+	subjects *core.Subjects
+	version  uint64
+	bySubj   map[string]*route
+	// js: somebody subscribes to JetStream's own subjects.
+	js bool
+}
+
+// maxRoutes bounds the cache; it starts anew when it is full.
+const maxRoutes = 4 << 10
+
+// route is a core.Matched, sorted by how to reach who wants the subject.
+type route struct {
+	plain   []target
+	groups  [][]target
+	foreign []core.Receiver // other doors'
+	streams []*core.Stream  // of JetStream
+	// stored: matched has queues, exchanges, or streams of other doors.
+	stored  bool
+	matched *core.Matched
+}
+
+// target is a subscription, or another door's member of a queue group.
+type target struct {
+	u *sub
+	d *dest
+	r core.Receiver
+}
+
+func (r *route) empty() bool {
+	return len(r.plain)+len(r.groups)+len(r.foreign)+len(r.streams) == 0 && !r.stored
+}
+
+func (r *routes) reset(s *core.Subjects) {
+	r.subjects, r.bySubj, r.version = s, nil, 0
+}
+
+// check drops what is cached for an older version.
+func (r *routes) check() {
+	if v := r.subjects.Version(); v != r.version || r.bySubj == nil {
+		r.version = v
+		r.js = r.subjects.HasInterest("$JS.>")
+		clear(r.bySubj)
+		if r.bySubj == nil {
+			r.bySubj = make(map[string]*route)
+		}
+	}
+}
+
+// route returns who wants subject.
+func (p *producer) route(subject []byte) *route {
+	p.check()
+	if r := p.bySubj[string(subject)]; r != nil {
+		return r
+	}
+	r := p.compile(p.subjects.Match(subject))
+	if !oneShot(subject) {
+		if len(p.bySubj) >= maxRoutes {
+			clear(p.bySubj)
+		}
+		p.bySubj[string(subject)] = r
+	}
+	return r
+}
+
+// oneShot tells inboxes, which are published to once as a rule and would only push
+// others out of the cache.
+func oneShot(subject []byte) bool {
+	return len(subject) > len(inboxPrefix) && string(subject[:len(inboxPrefix)]) == inboxPrefix
+}
+
+const inboxPrefix = "_INBOX."
+
+// compile sorts m. Subscriptions of a client that wants no echo are left out.
+func (p *producer) compile(m *core.Matched) *route {
+	r := &route{matched: m}
+	noEcho := p.c != nil && !p.c.opts.Echo
+	for _, x := range m.Receivers {
+		switch u, ok := x.(*sub); {
+		case !ok:
+			r.foreign = append(r.foreign, x)
+		case !noEcho || u.c != p.c:
+			r.plain = append(r.plain, target{u: u, d: p.dest(u.c)})
+		}
+	}
+	for _, g := range m.Groups {
+		var ts []target
+		for _, x := range g {
+			switch u, ok := x.(*sub); {
+			case !ok:
+				ts = append(ts, target{r: x})
+			case !noEcho || u.c != p.c:
+				ts = append(ts, target{u: u, d: p.dest(u.c)})
+			}
+		}
+		if len(ts) > 0 {
+			r.groups = append(r.groups, ts)
+		}
+	}
+	for _, s := range m.Streams {
+		if s.Config().Realm == Realm && p.s.js != nil {
+			r.streams = append(r.streams, s)
+		} else {
+			r.stored = true
+		}
+	}
+	r.stored = r.stored || len(m.Queues)+len(m.Exchanges) > 0
+	return r
+}
