@@ -1,6 +1,8 @@
 package natswire
 
 import (
+	"slices"
+
 	"trivium/core"
 	"trivium/natswire/wire"
 )
@@ -12,14 +14,18 @@ type durable struct {
 	m      int32 // in producer.msgs
 	stream *core.Stream
 	route  *route
+	// exchange and key of a publish to an exchange.
+	exchange *core.Exchange
+	key      string
 }
 
 type durableKind uint8
 
 const (
-	ingest durableKind = iota // into a stream of JetStream
-	ack                       // a subject of JetStream's acks
-	store                     // into what is bound to the subject space
+	ingest   durableKind = iota // into a stream of JetStream
+	ack                         // a subject of JetStream's acks
+	store                       // into what is bound to the subject space
+	exchange                    // into what an exchange routes to
 )
 
 // settle makes one transaction of what has to be stored so far. It does not wait for the
@@ -42,6 +48,10 @@ func (p *producer) settle() {
 			p.s.js.Ack(tx, p.ns, m)
 		case store:
 			p.store(tx, d.route.matched, m)
+		case exchange:
+			var to core.Routes
+			p.ns.Route(d.exchange, []string{d.key}, headers{m.Header}, &to)
+			p.storeRoutes(tx, &to, newEntry(m, []byte(d.key)))
 		}
 	}
 	if js {
@@ -52,25 +62,58 @@ func (p *producer) settle() {
 	p.durable = p.durable[:0]
 }
 
+// newEntry is what is stored of m in queues and in other doors' streams, under a key.
+func newEntry(m *wire.Msg, key []byte) core.Entry {
+	return core.Entry{
+		Count: 1, Format: Format, Key: key, ID: m.Header.Get(msgID),
+		Data: wire.AppendEntry(nil, m.Reply, m.Header, m.Payload),
+	}
+}
+
 // store appends m to the queues and other doors' streams that are bound to the subject space,
 // directly or through exchanges. Nobody waits for an answer, so a queue that is full
 // just does not get it.
 func (p *producer) store(tx *core.Tx, to *core.Matched, m *wire.Msg) {
-	data := wire.AppendEntry(nil, m.Reply, m.Header, m.Payload)
-	e := func() *core.Entry {
-		return &core.Entry{Count: 1, Format: Format, Key: m.Subject, ID: m.Header.Get(msgID), Data: data}
-	}
-	var seen core.Routes
+	e := newEntry(m, m.Subject)
+	all := core.Routes{Queues: slices.Clone(to.Queues), Streams: foreign(to.Streams)}
+	var through core.Routes
 	for _, x := range to.Exchanges {
-		p.ns.Route(x, []string{string(m.Subject)}, headers{m.Header}, &seen)
-		p.append2(tx, &seen, e)
+		p.ns.Route(x, []string{string(m.Subject)}, headers{m.Header}, &through)
+		for _, q := range through.Queues {
+			if !slices.Contains(all.Queues, q) {
+				all.Queues = append(all.Queues, q)
+			}
+		}
+		for _, s := range through.Streams {
+			if !slices.Contains(all.Streams, s) {
+				all.Streams = append(all.Streams, s)
+			}
+		}
 	}
+	p.storeRoutes(tx, &all, e)
+}
+
+// foreign is ss without JetStream's own, which Ingest gets.
+func foreign(ss []*core.Stream) (out []*core.Stream) {
+	for _, s := range ss {
+		if s.Config().Realm != Realm {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (p *producer) storeRoutes(tx *core.Tx, to *core.Routes, e core.Entry) {
 	for _, q := range to.Queues {
-		q.Append(tx, e())
+		c := e // Append sets the offset
+		if err := q.Append(tx, &c); err != nil {
+			p.s.count.refused.Add(1)
+		}
 	}
 	for _, s := range to.Streams {
-		if s.Config().Realm != Realm {
-			s.Append(tx, 0, e(), nil)
+		c := e
+		if _, err := s.Append(tx, 0, &c, nil); err != nil {
+			p.s.count.refused.Add(1)
 		}
 	}
 }

@@ -4,17 +4,21 @@ import (
 	"trivium/core"
 )
 
-// routes caches, for one producer, who wants a subject. What is cached holds for one
-// version of the subject space. It is read without locks.
+// routes caches, for one producer, who wants a subject: what core matched, sorted by how
+// to reach it. It is read without locks.
 type routes struct {
 	subjects *core.Subjects
 	version  uint64
-	bySubj   map[string]*route
+	// bySubject holds for one version of the subject space. byMatch holds for ever:
+	// core gives the same Matched for all subjects that the same patterns match,
+	// inboxes for example, and a new one when the patterns change.
+	bySubject map[string]*route
+	byMatch   map[*core.Matched]*route
 	// js: somebody subscribes to JetStream's own subjects.
 	js bool
 }
 
-// maxRoutes bounds the cache; it starts anew when it is full.
+// maxRoutes bounds each cache; one that is full starts anew.
 const maxRoutes = 4 << 10
 
 // route is a core.Matched, sorted by how to reach who wants the subject.
@@ -39,18 +43,17 @@ func (r *route) empty() bool {
 	return len(r.plain)+len(r.groups)+len(r.foreign)+len(r.streams) == 0 && !r.stored
 }
 
-func (r *routes) reset(s *core.Subjects) {
-	r.subjects, r.bySubj, r.version = s, nil, 0
-}
+func (r *routes) reset(s *core.Subjects) { *r = routes{subjects: s} }
 
 // check drops what is cached for an older version.
 func (r *routes) check() {
-	if v := r.subjects.Version(); v != r.version || r.bySubj == nil {
+	if v := r.subjects.Version(); v != r.version || r.bySubject == nil {
 		r.version = v
 		r.js = r.subjects.HasInterest("$JS.>")
-		clear(r.bySubj)
-		if r.bySubj == nil {
-			r.bySubj = make(map[string]*route)
+		clear(r.bySubject)
+		if r.bySubject == nil {
+			r.bySubject = make(map[string]*route)
+			r.byMatch = make(map[*core.Matched]*route)
 		}
 	}
 }
@@ -58,15 +61,23 @@ func (r *routes) check() {
 // route returns who wants subject.
 func (p *producer) route(subject []byte) *route {
 	p.check()
-	if r := p.bySubj[string(subject)]; r != nil {
+	if r := p.bySubject[string(subject)]; r != nil {
 		return r
 	}
-	r := p.compile(p.subjects.Match(subject))
-	if !oneShot(subject) {
-		if len(p.bySubj) >= maxRoutes {
-			clear(p.bySubj)
+	m := p.subjects.Match(subject)
+	r := p.byMatch[m]
+	if r == nil {
+		if len(p.byMatch) >= maxRoutes {
+			clear(p.byMatch)
 		}
-		p.bySubj[string(subject)] = r
+		r = p.compile(m)
+		p.byMatch[m] = r
+	}
+	if !oneShot(subject) {
+		if len(p.bySubject) >= maxRoutes {
+			clear(p.bySubject)
+		}
+		p.bySubject[string(subject)] = r
 	}
 	return r
 }

@@ -9,23 +9,122 @@ import (
 // Sender publishes into a namespace's subject space for the server itself:
 // answers, deliveries, advisories. One goroutine uses it at a time. It implements
 // jetstream.Sender.
-type Sender struct{}
+type Sender struct {
+	p     producer
+	dirty []*conn // to be flushed
+	back  int
+}
 
 // Sender returns a new Sender for ns.
-func (s *Server) Sender(ns *core.Namespace) *Sender { panic("natswire: Sender") }
+func (s *Server) Sender(ns *core.Namespace) *Sender {
+	x := &Sender{}
+	x.p.init(s, nil, ns)
+	return x
+}
 
 // Send hands m to everyone who is interested in to (m.Subject if it is nil), shows it under
 // m.Subject, and reports how many took it; streams that capture the subject count and
 // store it later. m is not used after the call. It never blocks.
-func (s *Sender) Send(to []byte, m *wire.Msg) (taken int) { panic("natswire: Send") }
+func (s *Sender) Send(to []byte, m *wire.Msg) (taken int) {
+	if to == nil {
+		to = m.Subject
+	}
+	p := &s.p
+	s.back = 0
+	r := p.route(to)
+	for i := range r.plain {
+		if s.give(&r.plain[i], m) {
+			taken++
+		}
+	}
+	for _, g := range r.groups {
+		k := p.random(len(g))
+		for range g {
+			if s.give(&g[k], m) {
+				taken++
+				break
+			}
+			if k++; k == len(g) {
+				k = 0
+			}
+		}
+	}
+	for _, f := range r.foreign {
+		if f.Receive(m.Subject, p.neutralOf(m)) {
+			taken++
+		}
+	}
+	if len(r.streams) > 0 || r.stored {
+		if p.s.keep(p.ns, r, to, m) {
+			taken++
+		}
+	}
+	return taken
+}
+
+// give delivers to one target.
+func (s *Sender) give(t *target, m *wire.Msg) bool {
+	if t.u == nil {
+		return t.r.Receive(m.Subject, s.p.neutralOf(m))
+	}
+	if !t.u.take() {
+		return false
+	}
+	c := t.u.c
+	o := &c.out
+	o.mu.Lock()
+	if o.mu.closed {
+		o.mu.Unlock()
+		return false
+	}
+	o.appendLocked(m, t.u.sid)
+	s.back = max(s.back, o.mu.pending)
+	slow := c.boundLocked()
+	o.mu.Unlock()
+	if slow {
+		c.slow()
+		return true
+	}
+	if n := len(s.dirty); n == 0 || s.dirty[n-1] != c && !t.d.used {
+		t.d.used = true
+		s.dirty = append(s.dirty, c)
+	}
+	return true
+}
 
 // Backlog is how many bytes the slowest receiver of the last Send has still to take.
-func (s *Sender) Backlog() int { panic("natswire: Backlog") }
+func (s *Sender) Backlog() int { return s.back }
 
 // Flush pushes what was sent since the last one into the sockets, as far as they take
-// it without blocking. FlushLater has another goroutine do it: for Completions, which
-// must not spend the journal's time on system calls.
-func (s *Sender) Flush()      { panic("natswire: Flush") }
-func (s *Sender) FlushLater() { panic("natswire: FlushLater") }
+// it without blocking.
+func (s *Sender) Flush() {
+	for _, c := range s.dirty {
+		c.flush()
+	}
+	s.clean()
+}
+
+// FlushLater has another goroutine do it: for Completions, which must not spend the
+// journal's time on system calls.
+func (s *Sender) FlushLater() {
+	for _, c := range s.dirty {
+		s.p.s.later.add(c)
+	}
+	s.clean()
+}
+
+func (s *Sender) clean() {
+	for i, c := range s.dirty {
+		if d := s.p.dests[c]; d != nil {
+			d.used = false
+		}
+		s.dirty[i] = nil
+	}
+	s.dirty = s.dirty[:0]
+	if len(s.p.dests) > maxDests {
+		clear(s.p.dests)
+		s.p.routes.reset(s.p.subjects)
+	}
+}
 
 var _ jetstream.Sender = (*Sender)(nil)

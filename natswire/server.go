@@ -34,6 +34,7 @@ type Server struct {
 	// running counts all goroutines of connections and of the server.
 	running sync.WaitGroup
 	later   later
+	keeper  keeper
 	count   counters
 }
 
@@ -55,6 +56,8 @@ func New(o Options) (*Server, error) {
 	s.mu.listeners = make(map[net.Listener]struct{})
 	s.mu.conns = make(map[*conn]struct{})
 	s.later.wake = make(chan struct{}, 1)
+	s.keeper.wake = make(chan struct{}, 1)
+	s.running.Go(s.storeKept)
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		s.running.Go(s.flushLater)
 	}
@@ -243,3 +246,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// now is the wall clock in unix nanoseconds.
+func (s *Server) now() int64 { return time.Now().UnixNano() }

@@ -1,0 +1,154 @@
+package natswire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+
+	"trivium/core"
+	"trivium/natswire/wire"
+)
+
+// Codec reads the entries that NATS clients wrote.
+func Codec() core.Codec { return codec{} }
+
+type codec struct{}
+
+func (codec) Format() core.Format { return Format }
+
+// Messages turns an entry into its neutral form (mapping.md, Messages). A status line is no header. The
+// deletion of a key of a bucket has no value, so that it is a tombstone elsewhere.
+func (codec) Messages(e *core.Entry, dst []core.Message) ([]core.Message, error) {
+	reply, h, payload, err := wire.SplitEntry(e.Data)
+	if err != nil {
+		return dst, &core.Error{Code: core.Corrupt, Op: "read a NATS entry", Err: err}
+	}
+	m := core.Message{Key: e.Key, Value: payload, Time: e.Time, Reply: string(reply)}
+	if m.Value == nil {
+		m.Value = []byte{}
+	}
+	m.Headers = neutralHeaders(h, nil)
+	if len(payload) == 0 && bytes.HasPrefix(e.Key, bucketPrefix) && deletes(h) {
+		m.Value = nil
+	}
+	return append(dst, m), nil
+}
+
+// bucketPrefix begins the subjects of key-value buckets.
+var bucketPrefix = []byte("$KV.")
+
+// deletes reports whether a bucket's message removes its key: by a client, or as the
+// server's marker of an expired one.
+func deletes(h wire.Header) bool {
+	switch string(h.Get("KV-Operation")) {
+	case "DEL", "PURGE":
+		return true
+	}
+	_, marker := h.Lookup("Nats-Marker-Reason")
+	return marker
+}
+
+// binarySuffix marks the name of a header whose value is base64, because it could not be
+// carried as it is.
+const binarySuffix = ";base64"
+
+// neutralHeaders appends the fields of a block to dst.
+func neutralHeaders(h wire.Header, dst []core.Header) []core.Header {
+	h.Each(func(name, value []byte) bool {
+		n := string(name)
+		if plain, ok := strings.CutSuffix(n, binarySuffix); ok {
+			if v, err := base64.StdEncoding.DecodeString(string(value)); err == nil {
+				dst = append(dst, core.Header{Name: plain, Value: v})
+				return true
+			}
+		}
+		dst = append(dst, core.Header{Name: n, Value: value})
+		return true
+	})
+	return dst
+}
+
+// block makes a header block of neutral headers and reports how many of them NATS cannot
+// carry: names that are no header names. Values with line ends become base64.
+func block(hs []core.Header) (h wire.Header, dropped int) {
+	if len(hs) == 0 {
+		return nil, 0
+	}
+	b := wire.AppendHeader(nil, "", "")
+	n := 0
+	for _, x := range hs {
+		switch {
+		case !headerName(x.Name):
+			dropped++
+			continue
+		case bytes.ContainsAny(x.Value, "\r\n"):
+			b = wire.AppendField(b, x.Name+binarySuffix, []byte(base64.StdEncoding.EncodeToString(x.Value)))
+		default:
+			b = wire.AppendField(b, x.Name, x.Value)
+		}
+		n++
+	}
+	if n == 0 {
+		return nil, dropped
+	}
+	return wire.Header(wire.EndHeader(b)), dropped
+}
+
+// headerName reports whether s can be a field's name: printable and without colon.
+func headerName(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == ':' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// headers is a block as other doors' bindings see it.
+type headers struct{ h wire.Header }
+
+// Header looks a field up; its canonical form is a text's.
+func (h headers) Header(name string) ([]byte, bool) {
+	v, ok := h.h.Lookup(name)
+	return v, ok
+}
+
+// neutralOf is m for another door's receiver, valid until the next call.
+func (p *producer) neutralOf(m *wire.Msg) *core.Message {
+	n := &p.neutral
+	*n = core.Message{
+		Key: m.Subject, Value: m.Payload, Time: p.s.now(), Reply: string(m.Reply),
+		Headers: neutralHeaders(m.Header, n.Headers[:0]),
+	}
+	return n
+}
+
+// Receive takes a message that another door published into the subject space.
+func (u *sub) Receive(subject []byte, n *core.Message) bool {
+	if !u.take() {
+		return false
+	}
+	c := u.c
+	h, dropped := block(n.Headers)
+	if dropped > 0 {
+		c.s.count.dropped.Add(int64(dropped))
+	}
+	m := wire.Msg{Subject: subject, Header: h, Payload: n.Value}
+	if n.Reply != "" {
+		m.Reply = []byte(n.Reply)
+	}
+	c.out.mu.Lock()
+	if c.out.mu.closed {
+		c.out.mu.Unlock()
+		return false
+	}
+	c.out.appendLocked(&m, u.sid)
+	slow := c.boundLocked()
+	c.out.mu.Unlock()
+	if slow {
+		c.slow()
+		return true
+	}
+	c.s.later.add(c)
+	return true
+}

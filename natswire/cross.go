@@ -1,0 +1,49 @@
+package natswire
+
+import (
+	"bytes"
+	"strings"
+
+	"trivium/core"
+	"trivium/natswire/wire"
+)
+
+// crossed takes a publish to another door's subjects (mapping.md): $AMQP.exchange.X.<key>, a
+// publish to exchange X. It reports whether it was one and somebody gets it.
+func (p *producer) crossed(m *wire.Msg) bool {
+	if name, ok := bytes.CutPrefix(m.Subject, exchangePrefix); ok {
+		return p.toExchange(string(name), m)
+	}
+	return false
+}
+
+// exchangePrefix begins the subjects that stand for exchanges.
+var exchangePrefix = []byte("$AMQP.exchange.")
+
+// toExchange publishes m to the exchange at the front of name; the rest is the
+// routing key. An exchange's name may have dots: the longest that exists counts.
+func (p *producer) toExchange(name string, m *wire.Msg) bool {
+	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
+		x := p.ns.Exchange(name[:end])
+		if x == nil || x.Config().Internal {
+			continue
+		}
+		key := strings.TrimPrefix(name[end:], ".")
+		var to core.Routes
+		p.ns.Route(x, []string{key}, headers{m.Header}, &to)
+		took := len(to.Queues)+len(to.Streams) > 0
+		if took {
+			p.durable = append(p.durable, durable{kind: exchange, exchange: x, key: key, m: int32(len(p.msgs))})
+			p.msgs = append(p.msgs, *m)
+		}
+		for i, r := range to.Receivers {
+			n := p.neutralOf(m)
+			n.Key = []byte(to.Subjects[i])
+			if r.Receive(n.Key, n) {
+				took = true
+			}
+		}
+		return took
+	}
+	return false
+}
