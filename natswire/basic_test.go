@@ -1,0 +1,44 @@
+package natswire
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func connect(t testing.TB, w *world, o ...nats.Option) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect("nats://"+w.addr, o...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func TestPublishSubscribe(t *testing.T) {
+	w := start(t)
+	a, b := connect(t, w), connect(t, w)
+	s, err := a.SubscribeSync("orders.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b.Publish("orders.new", []byte("hello"))
+	m, err := s.NextMsg(5 * time.Second)
+	if err != nil || m.Subject != "orders.new" || string(m.Data) != "hello" {
+		t.Fatal(m, err)
+	}
+	a.Subscribe("svc", func(m *nats.Msg) { m.Respond(append([]byte("re:"), m.Data...)) })
+	a.Flush()
+	r, err := b.Request("svc", []byte("x"), 5*time.Second)
+	if err != nil || string(r.Data) != "re:x" {
+		t.Fatal(r, err)
+	}
+	if _, err := b.Request("nobody", nil, 5*time.Second); err != nats.ErrNoResponders {
+		t.Fatal(err)
+	}
+}
