@@ -5,16 +5,20 @@ import (
 
 	"trivium/admin"
 	"trivium/core"
+	"trivium/natswire"
 )
 
 // codecs read the entries of every door, so that each can read the others'.
 func codecs() []core.Codec {
-	return []core.Codec{}
+	return []core.Codec{natswire.Codec()}
 }
 
 // make makes the owner of a listener.
 func (s *Server) make(name string) (door, error) {
 	switch name {
+	case NATS:
+		// JetStream joins when its engine serves.
+		return natswire.New(natswire.Options{Broker: s.broker, Auth: s.auth, Log: s.log, NoJetStream: true})
 	case Admin:
 		return admin.New(admin.Options{
 			Log: s.log, Err: s.Err, Ready: s.Ready, Collect: s.collect,
