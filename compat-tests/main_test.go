@@ -17,8 +17,8 @@ var (
 	peerNATS  = flag.String("peer-nats", "", "host:port of a nats-server, likewise")
 )
 
-// binary is the server that the tests run.
-var binary string
+// executable is the server that the tests run.
+var executable string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -32,8 +32,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "trivium")
-	args := []string{"build", "-o", binary}
+	executable = filepath.Join(dir, "trivium")
+	args := []string{"build", "-o", executable}
 	if raceEnabled {
 		args = append(args, "-race") // races in the server are found here too
 	}

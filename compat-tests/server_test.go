@@ -33,7 +33,7 @@ type server struct {
 	ready time.Duration
 }
 
-// start runs the binary on free ports, with an empty directory.
+// start runs the executable on free ports, with an empty directory.
 func start(t *testing.T, flags ...string) *server {
 	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), flags: flags, log: new(safeBuffer)}
@@ -80,7 +80,7 @@ func (s *server) run() {
 	for _, name := range []string{"amqp", "kafka", "nats", "admin"} {
 		args = append(args, "--"+name, s.addrs[name])
 	}
-	s.cmd = exec.Command(binary, args...)
+	s.cmd = exec.Command(executable, args...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
