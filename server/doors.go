@@ -17,8 +17,12 @@ func codecs() []core.Codec {
 func (s *Server) make(name string) (door, error) {
 	switch name {
 	case NATS:
-		// JetStream joins when its engine serves.
-		return natswire.New(natswire.Options{Broker: s.broker, Auth: s.auth, Log: s.log, NoJetStream: true})
+		d, err := natswire.New(natswire.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
+		if err != nil {
+			return nil, err
+		}
+		s.counted = append(s.counted, func(e emitter) { natsMetrics(e, d.Metrics()) })
+		return d, nil
 	case Admin:
 		return admin.New(admin.Options{
 			Log: s.log, Err: s.Err, Ready: s.Ready, Collect: s.collect,

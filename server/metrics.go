@@ -1,29 +1,79 @@
 package server
 
-import "trivium/admin"
+import (
+	"trivium/admin"
+	"trivium/natswire"
+	"trivium/storage"
+)
 
 // collect gives the admin listener what all parts counted. docs/operations.md
 // lists the names; a test compares.
 func (s *Server) collect(emit func(admin.Metric)) {
-	gauge := func(name, help string, v int64) {
-		emit(admin.Metric{Name: name, Help: help, Kind: admin.Gauge, Value: float64(v)})
+	e := emitter{emit: emit}
+	e.gauge("trivium_store_read_only", "1 after a failed write: nothing is stored until a restart.", flag(s.Err() != nil))
+	storeMetrics(e, s.store.Metrics())
+	for _, counted := range s.counted {
+		counted(e)
 	}
-	counter := func(name, help string, v int64) {
-		emit(admin.Metric{Name: name, Help: help, Kind: admin.Counter, Value: float64(v)})
+}
+
+// emitter turns counters into metrics, of one door if door is not "".
+type emitter struct {
+	emit func(admin.Metric)
+	door string
+}
+
+func (e emitter) gauge(name, help string, v int64) {
+	e.emit(admin.Metric{Name: name, Help: help, Kind: admin.Gauge, Door: e.door, Value: float64(v)})
+}
+
+func (e emitter) counter(name, help string, v int64) {
+	e.emit(admin.Metric{Name: name, Help: help, Kind: admin.Counter, Door: e.door, Value: float64(v)})
+}
+
+func flag(set bool) int64 {
+	if set {
+		return 1
 	}
-	var readOnly int64
-	if s.Err() != nil {
-		readOnly = 1
-	}
-	gauge("trivium_store_read_only", "1 after a failed write: nothing is stored until a restart.", readOnly)
-	m := s.store.Metrics()
-	counter("trivium_journal_frames_total", "Frames written to the journal.", m.Frames)
-	counter("trivium_journal_syncs_total", "Times the journal was synced to disk.", m.Syncs)
-	counter("trivium_journal_transactions_total", "Transactions in those frames.", m.Transactions)
-	counter("trivium_journal_bytes_total", "Bytes written to the journal.", m.JournalBytes)
-	gauge("trivium_journal_pending_bytes", "Bytes of the journal that have not settled.", m.JournalPending)
-	counter("trivium_settled_bytes_total", "Bytes moved from the journal to where they stay.", m.SettledBytes)
-	gauge("trivium_logs", "Logs: partitions, streams and queues.", m.Logs)
-	gauge("trivium_segments", "Segment files.", m.Segments)
-	gauge("trivium_cache_bytes", "Memory that keeps recent entries at hand.", m.CacheBytes)
+	return 0
+}
+
+func storeMetrics(e emitter, m storage.Metrics) {
+	e.counter("trivium_journal_frames_total", "Frames written to the journal.", m.Frames)
+	e.counter("trivium_journal_syncs_total", "Times the journal was synced to disk.", m.Syncs)
+	e.counter("trivium_journal_transactions_total", "Transactions in those frames.", m.Transactions)
+	e.counter("trivium_journal_bytes_total", "Bytes written to the journal.", m.JournalBytes)
+	e.gauge("trivium_journal_pending_bytes", "Bytes of the journal that have not settled.", m.JournalPending)
+	e.counter("trivium_settled_bytes_total", "Bytes moved from the journal to where they stay.", m.SettledBytes)
+	e.gauge("trivium_logs", "Logs: partitions, streams and queues.", m.Logs)
+	e.gauge("trivium_segments", "Segment files.", m.Segments)
+	e.gauge("trivium_cache_bytes", "Memory that keeps recent entries at hand.", m.CacheBytes)
+}
+
+// traffic is what every door counts.
+type traffic struct {
+	connections, opened                        int64
+	inMessages, inBytes, outMessages, outBytes int64
+}
+
+func (e emitter) traffic(t traffic) {
+	e.gauge("trivium_connections", "Open connections.", t.connections)
+	e.counter("trivium_connections_total", "Connections since the start.", t.opened)
+	e.counter("trivium_received_messages_total", "Messages that clients published.", t.inMessages)
+	e.counter("trivium_received_bytes_total", "Their bytes.", t.inBytes)
+	e.counter("trivium_sent_messages_total", "Messages sent to clients.", t.outMessages)
+	e.counter("trivium_sent_bytes_total", "Their bytes.", t.outBytes)
+}
+
+func natsMetrics(e emitter, m natswire.Metrics) {
+	e.door = NATS
+	e.traffic(traffic{m.Connections, m.TotalConnections, m.InMsgs, m.InBytes, m.OutMsgs, m.OutBytes})
+	e.gauge("trivium_subscriptions", "Subscriptions of clients.", m.Subscriptions)
+	e.gauge("trivium_pending_bytes", "Bytes that wait for clients' sockets.", m.PendingBytes)
+	e.counter("trivium_slow_consumers_total", "Connections closed because they read too slowly.", m.SlowConsumers)
+	e.counter("trivium_stale_connections_total", "Connections closed because they answered no ping.", m.StaleConnections)
+	e.counter("trivium_stalled_producers_total", "Waits of publishers for receivers that are behind.", m.StalledProducers)
+	e.counter("trivium_refused_messages_total", "Publishes that a bound queue or stream did not take.", m.Refused)
+	e.counter("trivium_unkept_messages_total", "The server's own messages that streams should have stored, but there were too many.", m.Unkept)
+	e.counter("trivium_dropped_headers_total", "Headers of other doors' messages that this protocol cannot carry.", m.HeadersDropped)
 }

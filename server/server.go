@@ -24,7 +24,8 @@ type Server struct {
 	// doors are stopped together; admin, kept apart, after them.
 	doors    []door
 	admin    door
-	serving  sync.WaitGroup // one for each Serve
+	counted  []func(emitter) // a snapshot of each door
+	serving  sync.WaitGroup  // one for each Serve
 	failed   chan error
 	stopping atomic.Bool
 	stop     struct {
