@@ -464,26 +464,10 @@ func consumerReset(r *request, res *server.ApiResponse) response {
 }
 
 func (c *consumer) reset(seq uint64) (uint64, *server.ApiError) {
-	cfg := c.config()
 	if seq == 0 {
 		seq = uint64(max(c.cursor.State().Floor, 0)) + 1
-	} else {
-		switch {
-		case cfg.DeliverPolicy == server.DeliverAll:
-		case cfg.DeliverPolicy == server.DeliverByStartSequence && seq >= cfg.OptStartSeq:
-		case cfg.DeliverPolicy == server.DeliverByStartTime:
-			from, err := c.stream.log.OffsetAt(cfg.OptStartTime.UnixNano())
-			if err != nil {
-				return 0, server.NewJSConsumerInvalidResetError(err)
-			}
-			if offsetOf(seq) < from {
-				return 0, server.NewJSConsumerInvalidResetError(errors.New("below start seq"))
-			}
-		case cfg.DeliverPolicy == server.DeliverByStartSequence:
-			return 0, server.NewJSConsumerInvalidResetError(errors.New("below start seq"))
-		default:
-			return 0, server.NewJSConsumerInvalidResetError(errors.New("not allowed to reset seq"))
-		}
+	} else if err := c.mayReset(seq); err != nil {
+		return 0, server.NewJSConsumerInvalidResetError(err)
 	}
 	err := c.a.e.broker.Committed(func(tx *core.Tx) error {
 		c.cursor.Seek(tx, offsetOf(seq))
@@ -493,4 +477,25 @@ func (c *consumer) reset(seq uint64) (uint64, *server.ApiError) {
 		return 0, server.NewJSConsumerInvalidResetError(err)
 	}
 	return seq, nil
+}
+
+// mayReset reports why a consumer must not be moved to seq: not below where its configuration
+// lets it start.
+func (c *consumer) mayReset(seq uint64) error {
+	switch cfg := c.config(); cfg.DeliverPolicy {
+	case server.DeliverAll:
+		return nil
+	case server.DeliverByStartSequence:
+		if seq < cfg.OptStartSeq {
+			return errors.New("below start seq")
+		}
+		return nil
+	case server.DeliverByStartTime:
+		from, err := c.stream.log.OffsetAt(cfg.OptStartTime.UnixNano())
+		if err == nil && offsetOf(seq) < from {
+			err = errors.New("below start time")
+		}
+		return err
+	}
+	return errors.New("not allowed")
 }

@@ -98,12 +98,20 @@ func (c *consumer) subscribe(credit int) error {
 	return nil
 }
 
-// stop ends serving for ever; waiting requests hear why.
+// stop ends serving for ever; waiting requests hear why. It must not be called by the
+// cursor's worker.
 func (c *consumer) stop(why string) {
+	if sub := c.end(why); sub != nil {
+		sub.Close()
+	}
+}
+
+// end is stop without detaching the subscription, which it returns if there is one.
+func (c *consumer) end(why string) *core.Subscription {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.mu.closed {
-		c.mu.Unlock()
-		return
+		return nil
 	}
 	c.mu.closed = true
 	sub := c.mu.sub
@@ -117,10 +125,7 @@ func (c *consumer) stop(why string) {
 	c.mu.pull.waiting = nil
 	c.mu.held = nil
 	c.mu.out.Flush()
-	c.mu.Unlock()
-	if sub != nil {
-		sub.Close()
-	}
+	return sub
 }
 
 // status sends a status line without a body. Requires: mu.
@@ -236,7 +241,7 @@ func (c *consumer) Idle(*core.Subscription) {
 }
 
 // Ended implements core.Sink: the cursor is gone.
-func (c *consumer) Ended(*core.Subscription, error) { c.stop("Consumer Deleted") }
+func (c *consumer) Ended(*core.Subscription, error) { c.end("Consumer Deleted") }
 
 // Exhausted implements core.CursorEvents.
 func (c *consumer) Exhausted(_ *core.Cursor, o core.Offset, attempts int) {
@@ -245,7 +250,7 @@ func (c *consumer) Exhausted(_ *core.Cursor, o core.Offset, attempts int) {
 
 // Deleted implements core.CursorEvents.
 func (c *consumer) Deleted(*core.Cursor, bool) {
-	c.stop("Consumer Deleted")
+	c.end("Consumer Deleted")
 	if c.a.removeConsumer(c) {
 		c.adviseDeleted()
 	}
