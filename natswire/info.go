@@ -35,10 +35,7 @@ func (c *conn) info() info {
 	i := info{
 		ServerID: c.s.id, ServerName: c.s.o.Name, Version: Version, Proto: 1, Go: runtime.Version(),
 		Headers: true, AuthRequired: c.s.o.RequireAuth, MaxPayload: c.s.o.MaxPayload, JetStream: c.s.js != nil,
-		ClientID: c.id, ClientIP: c.host,
-	}
-	if i.JetStream {
-		i.APILevel = APILevel
+		ClientID: c.id, ClientIP: c.host, APILevel: APILevel,
 	}
 	if a, ok := c.nc.LocalAddr().(*net.TCPAddr); ok {
 		i.Host, i.Port = a.IP.String(), a.Port
