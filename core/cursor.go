@@ -27,7 +27,9 @@ const (
 type CursorConfig struct {
 	Name string
 	// Durable cursors survive a restart; others end with the process.
-	Durable     bool
+	Durable bool
+	// Partition of the stream that is read.
+	Partition   int
 	Start       StartAt
 	StartOffset Offset
 	StartTime   int64 // unix nanoseconds
@@ -65,7 +67,8 @@ type CursorEvents interface {
 // messages, in offset order. Delivery order among equals is offset order.
 type Cursor struct{}
 
-// CreateCursor makes a cursor on a one-partition stream. Error codes: Exists.
+// CreateCursor makes a cursor on one partition of a stream. Error codes: Exists; NotFound if there is no such
+// partition.
 func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor, error) {
 	panic("core: CreateCursor")
 }

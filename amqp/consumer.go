@@ -1,0 +1,184 @@
+package amqp
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"trivium/amqp/wire"
+	"trivium/core"
+)
+
+const (
+	// deliverWindow and deliverBytes are how much a consumer may be handed before the socket
+	// took some of it: what a stalled client holds in memory.
+	deliverWindow = 256
+	deliverBytes  = DefaultMaxMessageSize + 64<<10
+)
+
+// consumer is a basic.consume: a core.Sink.
+type consumer struct {
+	ch     *channel
+	tag    string
+	noAck  bool
+	cursor *core.Cursor
+	queue  *core.Queue // nil for a stream
+	stream *core.Stream
+	quorum bool
+	sub    *core.Subscription
+	// made says that the cursor is the consumer's own, and ends with it.
+	made bool
+
+	render render       // belongs to Deliver
+	handed atomic.Int32 // since credit was given
+}
+
+// Deliver sends messages to the client, on a worker of core's.
+func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
+	ch, c := k.ch, k.ch.c
+	m := &c.s.metrics
+	bytes, again := 0, 0
+	ch.mu.Lock()
+	c.out.lock()
+	buf := c.out.mu.buf
+	for i := range ds {
+		d := &ds[i]
+		msg, err := k.render.message(d, k)
+		if err != nil {
+			c.log.Error("a stored message cannot be read", "queue", k.name(), "offset", d.Offset, "err", err)
+			continue
+		}
+		ch.mu.lastTag++
+		tag := ch.mu.lastTag
+		if !k.noAck {
+			ch.mu.unacked.push(delivery{tag: tag, offset: d.Offset, cursor: k.cursor, consumer: k})
+		}
+		redelivered := d.Redelivered && k.stream == nil
+		buf = wire.AppendDeliver(buf, ch.id, k.tag, tag, redelivered, msg.exchange, msg.key)
+		buf = wire.AppendHeader(buf, ch.id, len(msg.body), msg.props)
+		buf = wire.AppendBody(buf, ch.id, msg.body, c.frameMax)
+		bytes += len(msg.body)
+		if redelivered {
+			again++
+		}
+	}
+	c.out.mu.buf = buf
+	c.out.unlock()
+	ch.mu.Unlock()
+	m.delivered.Add(int64(len(ds)))
+	m.deliveredBytes.Add(int64(bytes))
+	if again > 0 {
+		m.redelivered.Add(int64(again))
+	}
+	c.out.flush()
+	if k.handed.Add(int32(len(ds))) >= deliverWindow/2 {
+		k.more()
+	}
+}
+
+// Idle gives new credit when it was the bytes that ran out.
+func (k *consumer) Idle(s *core.Subscription) {
+	if s.Credit() == 0 {
+		k.more()
+	}
+}
+
+// more gives new credit, when the socket is ready for more.
+func (k *consumer) more() {
+	c := k.ch.c
+	if c.out.stalled() {
+		c.pub.paused.add(k)
+		// It may have been drained before k was on the list.
+		if c.out.stalled() {
+			return
+		}
+		if !c.pub.paused.remove(k) {
+			return
+		}
+	}
+	k.credit()
+}
+
+// credit lets core hand over a full window.
+func (k *consumer) credit() {
+	k.handed.Store(0)
+	k.sub.SetCredit(deliverWindow, deliverBytes)
+}
+
+// Ended tells the client that its consumer is gone: the queue was deleted.
+func (k *consumer) Ended(*core.Subscription, error) {
+	ch := k.ch
+	ch.mu.Lock()
+	if ch.mu.consumers[k.tag] == k {
+		delete(ch.mu.consumers, k.tag)
+		if ch.c.caps.cancelNotify {
+			ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
+		}
+	}
+	ch.mu.Unlock()
+	ch.c.out.flush()
+}
+
+// close stops deliveries. Requires: channel.mu is not held.
+func (k *consumer) close() {
+	k.sub.Close()
+	k.ch.c.pub.paused.remove(k)
+}
+
+func (k *consumer) name() string {
+	if k.queue != nil {
+		return k.queue.Config().Name
+	}
+	return k.stream.Config().Name
+}
+
+// pausedList are the consumers that wait for the socket.
+type pausedList struct {
+	mu struct {
+		sync.Mutex
+		list []*consumer
+	}
+}
+
+func (p *pausedList) add(k *consumer) {
+	p.mu.Lock()
+	p.mu.list = append(p.mu.list, k)
+	p.mu.Unlock()
+}
+
+func (p *pausedList) remove(k *consumer) (found bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, x := range p.mu.list {
+		if x == k {
+			p.mu.list = append(p.mu.list[:i], p.mu.list[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pausedList) take() []*consumer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.mu.list
+	p.mu.list = nil
+	return l
+}
+
+// endCursors deletes the cursors that were made for these consumers.
+func (c *conn) endCursors(ks map[string]*consumer) {
+	var made []*core.Cursor
+	for _, k := range ks {
+		if k.made {
+			made = append(made, k.cursor)
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	tx := c.s.Broker.Begin()
+	for _, cur := range made {
+		cur.Delete(tx)
+	}
+	tx.Commit()
+}

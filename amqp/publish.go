@@ -1,0 +1,484 @@
+package amqp
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"trivium/amqp/wire"
+	"trivium/core"
+)
+
+// publisher is what a connection's publishes share.
+type publisher struct {
+	routes core.Routes
+	keys   []string
+	props  wire.Properties
+	hdr    headerSource
+	paused pausedList
+}
+
+// incoming is a message that a channel is receiving. While all its frames are in one
+// read, it is built at the end of the batch's arena; what is not complete when the read is parsed moves to
+// a buffer of its own.
+type incoming struct {
+	stage     stage
+	mandatory bool
+	exchange  []byte
+	key       []byte
+	data      []byte // an entry's Data, as far as it came
+	own       bool   // the three are not in the arena
+	left      uint64 // of the body
+	size      uint64
+	skip      bool // it was refused: the rest is to be forgotten
+
+	props []byte // view of data
+	reply bool   // reply_to was the pseudo-queue
+}
+
+// stage is the frame that comes next.
+type stage uint8
+
+const (
+	wantMethod stage = iota
+	wantHeader
+	wantBody
+)
+
+// spill moves an incomplete message out of the arena.
+func (m *incoming) spill() {
+	if m.stage != wantMethod {
+		m.keepOwn()
+	}
+}
+
+// keepOwn moves a message out of the arena.
+func (m *incoming) keepOwn() {
+	if m.own {
+		return
+	}
+	n := len(m.exchange) + len(m.key)
+	b := make([]byte, 0, n+len(m.data))
+	b = append(append(b, m.exchange...), m.key...)
+	m.exchange, m.key = b[:len(m.exchange):len(m.exchange)], b[len(m.exchange):n:n]
+	m.data = append(b[n:n:cap(b)], m.data...)
+	m.own = true
+}
+
+// room makes the arena have place for n more octets at its end. When it has not, a new one begins: what is in
+// the old one stays valid.
+func (b *batch) room(n int) {
+	if cap(b.arena)-len(b.arena) < n {
+		b.arena = make([]byte, 0, max(2*n, fullBuffer))
+	}
+}
+
+// keep copies s into the arena.
+func (b *batch) keep(s []byte) []byte {
+	b.room(len(s))
+	n := len(b.arena)
+	b.arena = append(b.arena, s...)
+	return b.arena[n:len(b.arena):len(b.arena)]
+}
+
+// publish begins a message.
+func (ch *channel) publish(payload []byte) error {
+	p, err := wire.ParsePublish(payload)
+	if err != nil {
+		return err
+	}
+	m := &ch.pub
+	b := &ch.c.work
+	*m = incoming{stage: wantHeader, mandatory: p.Mandatory, exchange: b.keep(p.Exchange), key: b.keep(p.RoutingKey)}
+	b.open = append(b.open, ch)
+	if p.Immediate {
+		return ch.refusePublish(refuse(codeNotImplemented, "immediate=true"))
+	}
+	return nil
+}
+
+// refusePublish makes the rest of the message be forgotten.
+func (ch *channel) refusePublish(err error) error {
+	ch.pub.skip = true
+	return err
+}
+
+// header takes a message's content header.
+func (ch *channel) header(f wire.Frame) error {
+	m := &ch.pub
+	if m.stage != wantHeader {
+		return unexpectedFrame(f)
+	}
+	class, size, props, err := wire.ParseHeader(f.Payload)
+	if err != nil {
+		return err
+	}
+	if class != wire.ClassBasic {
+		return refuse(codeUnexpectedFrame, "expected content header for class %d, got one for class %d instead", wire.ClassBasic, class)
+	}
+	if size > maxBody {
+		return refuse(codeFrameError, "content header announces %d octets, more than the maximum of %d", size, uint64(maxBody))
+	}
+	m.left, m.size, m.stage = size, size, wantBody
+	if size == 0 {
+		m.stage = wantMethod
+	}
+	if m.skip {
+		return nil
+	}
+	if size > uint64(ch.c.s.MaxMessageSize) {
+		return ch.refusePublish(refuse(codePreconditionFailed, "message size %d is larger than configured max size %d", size, ch.c.s.MaxMessageSize))
+	}
+	pub := &ch.c.pub
+	if err := pub.props.Parse(props); err != nil {
+		return err
+	}
+	flags := byte(0)
+	if rewritten, err := ch.rewrite(&pub.props, props); err != nil {
+		return ch.refusePublish(err)
+	} else if rewritten != nil {
+		props = rewritten
+	}
+	if m.own {
+		m.data = appendContentHead(m.data[:0], flags, m.exchange, nil, props)
+	} else {
+		b := &ch.c.work
+		b.room(2 + len(m.exchange) + binary.MaxVarintLen64 + len(props) + int(min(size, fullBuffer)))
+		n := len(b.arena)
+		b.arena = appendContentHead(b.arena, flags, m.exchange, nil, props)
+		m.data = b.arena[n:]
+	}
+	n := len(m.data)
+	m.props = m.data[n-len(props) : n : n]
+	if size == 0 {
+		return ch.published()
+	}
+	return nil
+}
+
+// maxBody is the largest body that a header may announce.
+const maxBody = 512 << 20
+
+// body takes a part of a message's body.
+func (ch *channel) body(f wire.Frame) error {
+	m := &ch.pub
+	if m.stage != wantBody {
+		return unexpectedFrame(f)
+	}
+	n := uint64(len(f.Payload))
+	if n > m.left {
+		return refuse(codeFrameError, "content body is %d octets longer than its header said", n-m.left)
+	}
+	m.left -= n
+	if m.left == 0 {
+		m.stage = wantMethod
+	}
+	if m.skip {
+		return nil
+	}
+	b := &ch.c.work
+	// In the arena the message is the last thing, unless another channel's came between.
+	if !m.own && (len(b.arena)+len(f.Payload) > cap(b.arena) || !atEnd(b.arena, m.data)) {
+		m.keepOwn()
+	}
+	if m.own {
+		m.data = append(m.data, f.Payload...)
+	} else {
+		n := len(b.arena) - len(m.data)
+		b.arena = append(b.arena, f.Payload...)
+		m.data = b.arena[n:]
+	}
+	if m.left == 0 {
+		return ch.published()
+	}
+	return nil
+}
+
+// atEnd reports whether part is the last octets of arena.
+func atEnd(arena, part []byte) bool {
+	return len(part) > 0 && len(arena) >= len(part) && &arena[len(arena)-1] == &part[len(part)-1]
+}
+
+// published has the whole message: checks and routes it, and puts it among the read's operations.
+func (ch *channel) published() error {
+	c, m := ch.c, &ch.pub
+	b := &c.work
+	if ch.tx != nil {
+		m.keepOwn()
+		b = ch.tx
+	}
+	c.s.metrics.published.Add(1)
+	c.s.metrics.publishedBytes.Add(int64(m.size))
+	p := &c.pub.props
+	var propsEnd = m.props
+	if m.own {
+		// The properties moved with the data.
+		var k content
+		if err := k.open(&core.Entry{Data: m.data}); err != nil {
+			return err
+		}
+		propsEnd = k.props
+	}
+	if err := p.Parse(propsEnd); err != nil {
+		return err
+	}
+	o := op{kind: opPublish, key: m.key, mandatory: m.mandatory, ch: ch, data: m.data}
+	if p.Flags&wire.HasDeliveryMode != 0 {
+		o.persistent = p.DeliveryMode == wire.Persistent
+	}
+	if p.Flags&wire.HasPriority != 0 {
+		o.priority = p.Priority
+	}
+	if p.Flags&wire.HasExpiration != 0 {
+		d, err := checkExpiration(p.Expiration)
+		if err != nil {
+			return err
+		}
+		o.ttl, o.hasTTL = d, true
+	}
+	if p.Flags&wire.HasUserID != 0 && string(p.UserID) != c.user.User {
+		return refuse(codePreconditionFailed, "user_id property set to '%s' but authenticated user was '%s'", p.UserID, c.user.User)
+	}
+	if v, ok := p.Headers.Lookup(headerMsgID); ok {
+		o.id, _ = v.Text()
+	}
+	if err := c.route(b, &o, m, p); err != nil {
+		return err
+	}
+	if ch.confirming {
+		ch.seq++
+		o.seq = ch.seq
+		if ch.spanFrom == 0 {
+			ch.spanFrom = ch.seq
+			b.confirming = append(b.confirming, ch)
+		}
+	}
+	b.ops = append(b.ops, o)
+	b.bytes += len(o.data) + len(o.key)
+	if ch.tx != nil && b.bytes > maxTxBytes {
+		return refuse(codePreconditionFailed, "transaction is larger than %d octets", maxTxBytes)
+	}
+	return nil
+}
+
+// headerMsgID is the header by which every door recognises a repeated message.
+const headerMsgID = "Nats-Msg-Id"
+
+// checkExpiration reads the expiration property, or says what is wrong with it as RabbitMQ does.
+func checkExpiration(s []byte) (time.Duration, error) {
+	d, err := parseExpiration(s)
+	if err == nil {
+		return d, nil
+	}
+	digits := 0
+	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
+		digits++
+	}
+	from := digits
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		digits++
+	}
+	reason := "no_integer"
+	switch {
+	case digits == from:
+	case digits < len(s):
+		reason = "{leftover_string," + strconv.Quote(string(s[digits:])) + "}"
+	case s[0] == '-':
+		reason = "{value_negative," + string(s) + "}"
+	case s[0] == '+' && errors.Is(err, strconv.ErrSyntax):
+		return checkExpiration(s[1:])
+	default:
+		reason = "{value_too_large," + string(s) + "}"
+	}
+	return 0, refuse(codePreconditionFailed, "invalid expiration '%s': %s", s, reason)
+}
+
+// rewrite gives the properties that are stored if they differ from what was sent: without the BCC header, and
+// with the address that answers go to in place of the pseudo-queue. Its result lives until the next one.
+func (ch *channel) rewrite(p *wire.Properties, raw []byte) ([]byte, error) {
+	reply := p.Flags&wire.HasReplyTo != 0 && string(p.ReplyTo) == replyQueue
+	bcc := len(p.Headers) > 0 && p.Headers.Has(headerBCC)
+	ch.c.pub.keys = ch.c.pub.keys[:0]
+	if !reply && !bcc {
+		return nil, nil
+	}
+	if reply {
+		if ch.reply == nil {
+			return nil, refuse(codePreconditionFailed, "fast reply consumer does not exist")
+		}
+		p.ReplyTo = []byte(ch.reply.address)
+	}
+	if bcc {
+		// The keys are needed when the message is complete: they are the only thing that is not in what is
+		// stored.
+		keys, err := carbonCopies(nil, p.Headers, headerBCC)
+		if err != nil {
+			return nil, err
+		}
+		ch.bcc = keys
+		p.Headers = p.Headers.Without(nil, headerBCC)
+		if len(p.Headers) == 0 {
+			p.Flags &^= wire.HasHeaders
+		}
+	}
+	return p.Append(nil), nil
+}
+
+// carbonCopies appends the routing keys that a CC or BCC header holds.
+func carbonCopies(dst []string, headers wire.Table, name string) ([]string, error) {
+	v, ok := headers.Lookup(name)
+	if !ok {
+		return dst, nil
+	}
+	a, ok := v.Array()
+	if !ok {
+		return dst, refuse(codePreconditionFailed, "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name, typeName(v.Type))
+	}
+	a.Each(func(v wire.Value) bool {
+		if v.Type == wire.TypeString {
+			s, _ := v.Text()
+			dst = append(dst, string(s))
+		}
+		return true
+	})
+	return dst, nil
+}
+
+// route finds a message's destinations.
+func (c *conn) route(b *batch, o *op, m *incoming, p *wire.Properties) error {
+	pub := &c.pub
+	pub.keys = append(pub.keys[:0], view(m.key))
+	if len(p.Headers) > 0 {
+		var err error
+		if pub.keys, err = carbonCopies(pub.keys, p.Headers, headerCC); err != nil {
+			return err
+		}
+	}
+	pub.keys = append(pub.keys, o.ch.bcc...)
+	o.ch.bcc = nil
+	exchange := view(m.exchange)
+	o.queues.from, o.streams.from, o.receivers.from = len(b.queues), len(b.streams), len(b.receivers)
+	var err error
+	if x := c.ns.Exchange(exchange); x != nil {
+		if xc := x.Config(); xc.Internal {
+			return refuse(codeAccessRefused, "cannot publish to internal %s", exchangeIn(exchange, c.vhost))
+		}
+		if exchange == core.SubjectExchange {
+			for _, key := range pub.keys {
+				if !core.LiteralSubject(key) {
+					return refuse(codePreconditionFailed, "routing key '%s' is not a legal subject", key)
+				}
+			}
+		}
+		pub.hdr.headers = p.Headers
+		c.ns.Route(x, pub.keys, &pub.hdr, &pub.routes)
+		b.queues = append(b.queues, pub.routes.Queues...)
+		for _, s := range pub.routes.Streams {
+			if err = c.toStream(b, s, m, p, -1); err != nil {
+				return err
+			}
+		}
+		for i, r := range pub.routes.Receivers {
+			b.receivers = append(b.receivers, receiverTarget{r, b.keep([]byte(pub.routes.Subjects[i]))})
+		}
+		if exchange == "" {
+			err = c.routeDefault(b, m, p)
+		}
+	} else {
+		err = c.routeForeign(b, exchange, m, p)
+	}
+	o.queues.to, o.streams.to, o.receivers.to = len(b.queues), len(b.streams), len(b.receivers)
+	return err
+}
+
+// routeDefault finds what the default exchange reaches beyond queues: streams by their names, and
+// those who wait for an answer.
+func (c *conn) routeDefault(b *batch, m *incoming, p *wire.Properties) error {
+	for _, key := range c.pub.keys {
+		if strings.HasPrefix(key, replyQueue+".") {
+			c.routeReply(b, key)
+			continue
+		}
+		if c.ns.Queue(Realm, key) != nil {
+			continue
+		}
+		if s, part := c.stream(key); s != nil {
+			if err := c.toStream(b, s, m, p, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ephemeral serves an op's destinations that are not stored, and returns the message if it has none at all.
+func (c *conn) ephemeral(b *batch, o *op) {
+	if o.receivers.from < o.receivers.to {
+		c.receive(b, o)
+		return
+	}
+	if o.queues.from < o.queues.to || o.streams.from < o.streams.to {
+		return
+	}
+	if !o.mandatory {
+		c.s.metrics.dropped.Add(1)
+		return
+	}
+	if strings.HasPrefix(view(o.key), replyQueue+".") {
+		return // whoever asked is gone: no concern of who answers
+	}
+	var k content
+	if k.open(&core.Entry{Data: o.data, Key: o.key}) != nil {
+		return
+	}
+	c.s.metrics.returned.Add(1)
+	c.out.lock()
+	buf := wire.AppendMethod(c.out.mu.buf, o.ch.id, &wire.BasicReturn{
+		ReplyCode: codeNoRoute, ReplyText: codes[codeNoRoute].name, Exchange: string(k.exchange), RoutingKey: string(o.key),
+	})
+	buf = wire.AppendHeader(buf, o.ch.id, len(k.body), k.props)
+	c.out.mu.buf = wire.AppendBody(buf, o.ch.id, k.body, c.frameMax)
+	c.out.unlock()
+}
+
+// receive hands an op's message to its receivers.
+func (c *conn) receive(b *batch, o *op) {
+	e := core.Entry{Data: o.data, Key: o.key, Format: Format, Count: 1}
+	var k content
+	var p wire.Properties
+	if k.open(&e) != nil || p.Parse(k.props) != nil {
+		return
+	}
+	msg := neutral(&e, &k, &p)
+	for _, t := range b.receivers[o.receivers.from:o.receivers.to] {
+		if r, ok := t.receiver.(*replyReceiver); ok {
+			r.deliver(k.exchange, o.key, k.props, k.body)
+			continue
+		}
+		msg.Key = t.subject
+		t.receiver.Receive(t.subject, &msg)
+	}
+}
+
+// withOwnKey is data with the routing key in it.
+func withOwnKey(data, key []byte) []byte {
+	var k content
+	if k.open(&core.Entry{Data: data}) != nil {
+		return data
+	}
+	out := appendContentHead(make([]byte, 0, len(data)+1+len(key)), entryOwnKey, k.exchange, key, k.props)
+	return append(out, k.body...)
+}
+
+// isDuplicate reports whether err says that the message was stored already.
+func isDuplicate(err error) bool { return hasCode(err, core.Duplicate) }
+
+func hasCode(err error, code core.Code) bool {
+	var e *core.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// isQuorum reports whether q is a quorum queue: those give returned messages out first.
+func isQuorum(q *core.Queue) bool { return q.Config().ReturnFirst }

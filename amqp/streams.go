@@ -1,0 +1,165 @@
+package amqp
+
+import (
+	"strconv"
+	"strings"
+
+	"trivium/amqp/wire"
+	"trivium/core"
+)
+
+// What other doors made is seen under names that their realm gives: a stream of realm r
+// named n is the stream queue amq.r.n; if it has several partitions, amq.r.n is an exchange and
+// amq.r.n-0, amq.r.n-1… are stream queues.
+const (
+	systemPrefix = "amq."
+	// topicExchange takes a message to the Kafka topic that its routing key names; headerKey is the key
+	// that the record gets, none without it.
+	topicExchange = "amq.kafka"
+	topicRealm    = core.Realm("kafka")
+	headerKey     = "kafka-key"
+)
+
+// splitName gives the realm and the rest of a reserved name.
+func splitName(name string) (r core.Realm, rest string, ok bool) {
+	name, ok = strings.CutPrefix(name, systemPrefix)
+	if !ok {
+		return "", "", false
+	}
+	realm, rest, ok := strings.Cut(name, ".")
+	return core.Realm(realm), rest, ok && rest != "" && core.Realm(realm) != Realm
+}
+
+// stream finds the stream queue of that name: a stream of this door, or a partition of another one's.
+func (c *conn) stream(name string) (s *core.Stream, partition int) {
+	if s := c.ns.Stream(Realm, name); s != nil {
+		return s, 0
+	}
+	r, rest, ok := splitName(name)
+	if !ok {
+		return nil, 0
+	}
+	if s := c.ns.Stream(r, rest); s != nil && s.Partitions() == 1 {
+		return s, 0
+	}
+	i := strings.LastIndexByte(rest, '-')
+	if i < 0 {
+		return nil, 0
+	}
+	n, err := strconv.Atoi(rest[i+1:])
+	if err != nil || n < 0 || rest[i+1:] != strconv.Itoa(n) {
+		return nil, 0
+	}
+	if s := c.ns.Stream(r, rest[:i]); s != nil && s.Partitions() > 1 && n < s.Partitions() {
+		return s, n
+	}
+	return nil, 0
+}
+
+// superStream finds the stream of several partitions that is shown as the exchange of that name.
+func (c *conn) superStream(exchange string) *core.Stream {
+	if r, rest, ok := splitName(exchange); ok {
+		if s := c.ns.Stream(r, rest); s != nil && s.Partitions() > 1 {
+			return s
+		}
+	}
+	return nil
+}
+
+// routeForeign publishes to an exchange that another door's streams are.
+func (c *conn) routeForeign(b *batch, exchange string, m *incoming, p *wire.Properties) error {
+	if exchange == topicExchange {
+		for _, key := range c.pub.keys {
+			if s := c.ns.Stream(topicRealm, key); s != nil {
+				if err := c.toStream(b, s, m, p, -1); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if s := c.superStream(exchange); s != nil {
+		return c.toStream(b, s, m, p, -1)
+	}
+	return refuse(codeNotFound, "no %s", exchangeIn(exchange, c.vhost))
+}
+
+// toStream adds a destination. partition -1 is the one that the key chooses.
+func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, p *wire.Properties, partition int) error {
+	t := streamTarget{stream: s, partition: partition, key: m.key}
+	sc := s.Config()
+	switch sc.Realm {
+	case Realm:
+		t.partition = 0
+	case topicRealm:
+		// By name, the routing key is only the address.
+		named := len(m.exchange) == 0 || string(m.exchange) == topicExchange
+		if v, ok := p.Headers.Lookup(headerKey); ok {
+			t.key, _ = v.Text()
+			t.key = b.keep(t.key)
+			t.ownKey = true
+		} else if named {
+			t.key, t.ownKey = nil, true
+		}
+	default:
+		if !c.captures(s, m.key) {
+			return refuse(codePreconditionFailed, "routing key '%s' is not a subject of stream '%s'", m.key, sc.Name)
+		}
+	}
+	if t.partition < 0 {
+		t.partition = c.choose(s, t.key)
+	}
+	b.streams = append(b.streams, t)
+	return nil
+}
+
+// captures reports whether s, a stream that is filled from the subject space, stores messages of this subject.
+func (c *conn) captures(s *core.Stream, key []byte) bool {
+	if !core.LiteralSubject(view(key)) {
+		return false
+	}
+	for _, x := range c.ns.Subjects().Match(key).Streams {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// choose picks the partition that a Kafka client would: by the key's murmur2 hash, in turn without one.
+func (c *conn) choose(s *core.Stream, key []byte) int {
+	n := s.Partitions()
+	if n == 1 {
+		return 0
+	}
+	if key == nil {
+		return int(c.s.turn.Add(1) % uint64(n))
+	}
+	return int(murmur2(key)&0x7fffffff) % n
+}
+
+// murmur2 is the hash of Kafka's default partitioner.
+func murmur2(b []byte) uint32 {
+	const m = 0x5bd1e995
+	h := uint32(0x9747b28c) ^ uint32(len(b))
+	for ; len(b) >= 4; b = b[4:] {
+		k := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+		k *= m
+		k ^= k >> 24
+		k *= m
+		h = h*m ^ k
+	}
+	switch len(b) {
+	case 3:
+		h ^= uint32(b[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(b[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(b[0])) * m
+	}
+	h ^= h >> 13
+	h *= m
+	return h ^ h>>15
+}
