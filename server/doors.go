@@ -4,18 +4,23 @@ import (
 	"fmt"
 
 	"trivium/admin"
+	"trivium/amqp"
 	"trivium/core"
 	"trivium/natswire"
 )
 
 // codecs read the entries of every door, so that each can read the others'.
 func codecs() []core.Codec {
-	return []core.Codec{natswire.Codec()}
+	return []core.Codec{amqp.Codec(), natswire.Codec()}
 }
 
 // make makes the owner of a listener.
 func (s *Server) make(name string) (door, error) {
 	switch name {
+	case AMQP:
+		d := amqp.New(amqp.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
+		s.counted = append(s.counted, func(e emitter) { amqpMetrics(e, d.Metrics()) })
+		return d, nil
 	case NATS:
 		d, err := natswire.New(natswire.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
 		if err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"trivium/admin"
+	"trivium/amqp"
 	"trivium/natswire"
 	"trivium/storage"
 )
@@ -63,6 +64,22 @@ func (e emitter) traffic(t traffic) {
 	e.counter("trivium_received_bytes_total", "Their bytes.", t.inBytes)
 	e.counter("trivium_sent_messages_total", "Messages sent to clients.", t.outMessages)
 	e.counter("trivium_sent_bytes_total", "Their bytes.", t.outBytes)
+}
+
+func amqpMetrics(e emitter, m amqp.Metrics) {
+	e.door = AMQP
+	e.traffic(traffic{
+		m.ConnectionsOpened - m.ConnectionsClosed, m.ConnectionsOpened, m.Published, m.PublishedBytes, m.Delivered + m.Got, m.DeliveredBytes,
+	})
+	e.gauge("trivium_channels", "Open channels.", m.ChannelsOpened-m.ChannelsClosed)
+	e.counter("trivium_confirmed_messages_total", "Publishes answered with an ack.", m.Confirmed)
+	e.counter("trivium_nacked_messages_total", "Publishes answered with a nack.", m.Nacked)
+	e.counter("trivium_returned_messages_total", "Mandatory publishes without a destination.", m.Returned)
+	e.counter("trivium_unroutable_messages_total", "Other publishes without a destination.", m.Dropped)
+	e.counter("trivium_acknowledged_messages_total", "Deliveries that clients settled.", m.Acked)
+	e.counter("trivium_requeued_messages_total", "Deliveries that went back to their queue.", m.Requeued)
+	e.counter("trivium_redelivered_messages_total", "Deliveries of messages that had been delivered before.", m.Redelivered)
+	e.counter("trivium_refusals_total", "Channels and connections closed with an error.", m.Refusals)
 }
 
 func natsMetrics(e emitter, m natswire.Metrics) {
