@@ -9,12 +9,22 @@ import (
 )
 
 // crossed takes a publish to another door's subjects (mapping.md): $AMQP.exchange.X.<key>, a
-// publish to exchange X. It reports whether it was one and somebody gets it.
+// publish to exchange X; $KAFKA.T.<key> and $AMQP.queue.Q.<key>, one into a stream. It reports
+// whether it was one and somebody gets it.
 func (p *producer) crossed(m *wire.Msg) bool {
 	if name, ok := bytes.CutPrefix(m.Subject, exchangePrefix); ok {
 		return p.toExchange(string(name), m)
 	}
-	return false
+	if p.s.js == nil {
+		return false
+	}
+	s, key := p.s.js.Addressed(p.ns, m.Subject)
+	if s == nil {
+		return false
+	}
+	p.durable = append(p.durable, durable{kind: address, stream: s, key: string(key), hasKey: key != nil, m: int32(len(p.msgs))})
+	p.msgs = append(p.msgs, *m)
+	return true
 }
 
 // exchangePrefix begins the subjects that stand for exchanges.

@@ -14,9 +14,11 @@ type durable struct {
 	m      int32 // in producer.msgs
 	stream *core.Stream
 	route  *route
-	// exchange and key of a publish to an exchange.
+	// exchange and key of a publish to an exchange; a publish to another door's stream
+	// has a key too.
 	exchange *core.Exchange
 	key      string
+	hasKey   bool
 }
 
 type durableKind uint8
@@ -26,6 +28,7 @@ const (
 	ack                         // a subject of JetStream's acks
 	store                       // into what is bound to the subject space
 	exchange                    // into what an exchange routes to
+	address                     // into another door's stream
 )
 
 // settle makes one transaction of what has to be stored so far. It does not wait for the
@@ -43,6 +46,13 @@ func (p *producer) settle() {
 		case ingest:
 			js = true
 			p.s.js.Ingest(tx, d.stream, m)
+		case address:
+			js = true
+			var key []byte
+			if d.hasKey {
+				key = []byte(d.key)
+			}
+			p.s.js.IngestInto(tx, d.stream, key, m)
 		case ack:
 			js = true
 			p.s.js.Ack(tx, p.ns, m)

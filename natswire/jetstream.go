@@ -19,6 +19,11 @@ type JetStream interface {
 	// share one Tx, in order. The answer goes to m.Reply (nil = none) from a
 	// Completion of tx. Ingest must not block and must not call a Sender.
 	Ingest(tx *core.Tx, s *core.Stream, m *wire.Msg)
+	// Addressed finds the stream of another door that a publish to subject is for, nil
+	// if there is none, and the key that it gives the message. IngestInto takes that publish, as
+	// Ingest does.
+	Addressed(ns *core.Namespace, subject []byte) (s *core.Stream, key []byte)
+	IngestInto(tx *core.Tx, s *core.Stream, key []byte, m *wire.Msg)
 	// Ack takes a publish to $JS.ACK.> or $JS.FC.> under the same rules.
 	Ack(tx *core.Tx, ns *core.Namespace, m *wire.Msg)
 	// End is called once before tx is committed if Ingest or Ack was called with

@@ -37,6 +37,7 @@ type Engine struct {
 	sender     func(ns *core.Namespace) Sender
 	name, id   string
 	maxPending int
+	turn       atomic.Uint64 // of partitions for messages without a key
 
 	requests chan *request
 	quit     chan struct{}

@@ -20,6 +20,9 @@ type translated struct {
 func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translated) (err error) {
 	if e.Format == Format {
 		m.Subject = e.Key
+		if s.view != nil {
+			m.Subject = s.view.subject(e.Key)
+		}
 		_, m.Header, m.Payload, err = wire.SplitEntry(e.Data)
 		return err
 	}

@@ -73,20 +73,25 @@ func (e *Engine) Ingest(tx *core.Tx, cs *core.Stream, m *wire.Msg) {
 	if s == nil {
 		return
 	}
-	c := e.commit(tx, a)
+	e.ingest(tx, s, m.Subject, m)
+}
+
+// ingest stores m under key and answers.
+func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
+	c := e.commit(tx, s.a)
 	cfg := s.config()
 	reply := m.Reply
 	if cfg.NoAck {
 		reply = nil
 	}
 	answer := say{stream: s}
-	answer.seq, answer.duplicate, answer.refused = s.append(tx, cfg, m)
+	answer.seq, answer.duplicate, answer.refused = s.append(tx, cfg, key, m)
 	c.say(reply, answer)
 }
 
 // append stores a publish, or says why not. The order of the checks is nats-server
 // 2.15.2's (stream.go processJetStreamMsg).
-func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, m *wire.Msg) (seq uint64, dup bool, refused *server.ApiError) {
+func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wire.Msg) (seq uint64, dup bool, refused *server.ApiError) {
 	switch {
 	case cfg.Sealed:
 		return 0, false, server.NewJSStreamSealedError()
@@ -97,7 +102,7 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, m *wire.Msg) (seq
 	}
 	var h publishHeaders
 	var x core.Expect
-	e := core.Entry{Count: 1, Format: Format, Key: m.Subject}
+	e := core.Entry{Count: 1, Format: Format, Key: key}
 	if len(m.Header) > 0 {
 		h = parseHeaders(m.Header)
 		if refused = s.expect(cfg, &h, &x, m); refused != nil {
@@ -117,7 +122,7 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, m *wire.Msg) (seq
 	eng := s.a.e
 	eng.scratch = wire.AppendEntry(eng.scratch[:0], nil, m.Header, m.Payload)
 	e.Data = eng.scratch
-	o, err := s.core.Append(tx, 0, &e, &x)
+	o, err := s.core.Append(tx, s.partition(), &e, &x)
 	if cap(eng.scratch) > maxScratch {
 		eng.scratch = nil
 	}

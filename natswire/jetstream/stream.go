@@ -96,12 +96,13 @@ func (s *stream) info(deleted bool) *server.StreamInfo {
 }
 
 // at returns the entry that holds the message at o.
-func (s *stream) at(o core.Offset) (*core.Entry, error) {
-	p := 0
+func (s *stream) at(o core.Offset) (*core.Entry, error) { return s.core.Get(s.partition(), o) }
+
+func (s *stream) partition() int {
 	if s.view != nil {
-		p = s.view.partition
+		return s.view.partition
 	}
-	return s.core.Get(p, o)
+	return 0
 }
 
 // message is one message of a stream as NATS shows it.

@@ -1,12 +1,15 @@
 package jetstream
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"trivium/core"
+	"trivium/natswire/wire"
 )
 
 // view says how another door's stream appears: as the stream <REALM>_<name> with
@@ -24,7 +27,7 @@ func (v *view) subject(key []byte) []byte {
 	if len(key) > 0 && core.LiteralSubject(string(key)) {
 		return append(out, key...)
 	}
-	return append(out, '_')
+	return append(out, noKey...)
 }
 
 // assetName replaces what a stream's name must not hold.
@@ -60,11 +63,7 @@ func (a *account) view(cs *core.Stream, partition int) *stream {
 		return nil
 	}
 	c := cs.Config()
-	realm := strings.ToUpper(string(c.Realm))
-	prefix := "$" + realm + "." + subjectPart(c.Name) + "."
-	if realm == "AMQP" {
-		prefix = "$AMQP.queue." + subjectPart(c.Name) + "."
-	}
+	prefix := realmPrefix(c.Realm) + subjectPart(c.Name) + "."
 	unlimited := func(n int64) int64 {
 		if n <= 0 {
 			return -1
@@ -84,6 +83,93 @@ func (a *account) view(cs *core.Stream, partition int) *stream {
 	a.mu.views[id] = s
 	a.mu.Unlock()
 	return s
+}
+
+// realmPrefix begins the subjects of a realm's streams.
+func realmPrefix(r core.Realm) string {
+	p := "$" + strings.ToUpper(string(r)) + "."
+	if r == "amqp" { // which has exchanges as well
+		p += "queue."
+	}
+	return p
+}
+
+// noKey in place of a message's key stands for none.
+const noKey = "_"
+
+// Addressed finds the stream of another door that a publish to subject goes to, nil if there is
+// none. What follows the stream's name, which may have dots, is the message's key.
+func (e *Engine) Addressed(ns *core.Namespace, subject []byte) (cs *core.Stream, key []byte) {
+	if len(subject) == 0 || subject[0] != '$' || !core.LiteralSubject(string(subject)) {
+		return nil, nil
+	}
+	word, _, _ := bytes.Cut(subject[1:], []byte{'.'})
+	realm := core.Realm(bytes.ToLower(word))
+	rest, ok := bytes.CutPrefix(subject, []byte(realmPrefix(realm)))
+	if !ok || realm == Realm {
+		return nil, nil
+	}
+	for end := bytes.LastIndexByte(rest, '.'); end > 0; end = bytes.LastIndexByte(rest[:end], '.') {
+		if cs = streamOf(ns, realm, string(rest[:end])); cs != nil {
+			if key = rest[end+1:]; string(key) == noKey {
+				key = nil
+			}
+			return cs, key
+		}
+	}
+	return nil, nil
+}
+
+// streamOf finds another door's stream by the part of its subjects that stands for its name.
+func streamOf(ns *core.Namespace, r core.Realm, part string) *core.Stream {
+	cs := ns.Stream(r, part)
+	if cs != nil || !strings.Contains(part, "_") {
+		return cs
+	}
+	ns.Streams(func(s *core.Stream) bool {
+		if c := s.Config(); c.Realm == r && subjectPart(c.Name) == part {
+			cs = s
+		}
+		return cs == nil
+	})
+	return cs
+}
+
+// IngestInto takes a publish that Addressed found a stream for, under the same rules as
+// Ingest.
+func (e *Engine) IngestInto(tx *core.Tx, cs *core.Stream, key []byte, m *wire.Msg) {
+	p := 0
+	if n := cs.Partitions(); n > 1 {
+		p = int(e.turn.Add(1) % uint64(n))
+		if key != nil {
+			p = int(murmur2(key)&(1<<31-1)) % n
+		}
+	}
+	if s := e.account(cs.Namespace()).view(cs, p); s != nil {
+		e.ingest(tx, s, key, m)
+	}
+}
+
+// murmur2 is the hash by which Kafka clients choose a key's partition.
+func murmur2(b []byte) uint32 {
+	const m = 0x5bd1e995
+	h := 0x9747b28c ^ uint32(len(b))
+	for ; len(b) >= 4; b = b[4:] {
+		k := binary.LittleEndian.Uint32(b) * m
+		h = h*m ^ (k^k>>24)*m
+	}
+	switch len(b) {
+	case 3:
+		h ^= uint32(b[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(b[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(b[0])) * m
+	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
 }
 
 // subjectPart makes one legal subject part of a name: its dots stay words of their own.
