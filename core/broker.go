@@ -63,6 +63,13 @@ type Broker struct {
 	owners map[uint64]durable         // whose Notes are replayed
 	logs   map[storage.LogID]logOwner // whose appends and deletes are replayed
 	dirty  []durable                  // changed since their last checkpoint
+
+	streams map[uint64]*Stream // for loading
+	queues  map[uint64]*Queue  // for loading
+	clean   bool               // the last run ended by Close
+
+	scratch []Offset
+	noteBuf []byte
 }
 
 // Open loads the state that store holds, replays what its checkpoints lack, and
@@ -71,6 +78,7 @@ func Open(store *storage.Store, o Options) (*Broker, error) {
 	b := &Broker{
 		store: store, log: o.Log, now: o.Now,
 		owners: map[uint64]durable{}, logs: map[storage.LogID]logOwner{},
+		streams: map[uint64]*Stream{}, queues: map[uint64]*Queue{},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -88,6 +96,7 @@ func Open(store *storage.Store, o Options) (*Broker, error) {
 	if err := store.Recover(recovery{b}); err != nil {
 		return nil, fmt.Errorf("core: recover: %w", err)
 	}
+	b.streams, b.queues = nil, nil
 	b.workers.start()
 	b.timers.start(b.now)
 	if err := b.recovered(); err != nil {
@@ -103,7 +112,13 @@ func (b *Broker) Close() error {
 	}
 	b.timers.stop()
 	b.workers.stop()
-	return nil
+	if b.store.Err() != nil {
+		return nil // it was reported when it happened
+	}
+	return b.Committed(func(tx *Tx) error {
+		b.markClean(tx)
+		return nil
+	})
 }
 
 // Err is why nothing can be written any more, or nil.

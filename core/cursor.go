@@ -1,6 +1,15 @@
 package core
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server/avl"
+)
 
 // StartAt says where a new Cursor begins.
 type StartAt uint8
@@ -65,31 +74,330 @@ type CursorEvents interface {
 // is settled, the settled offsets above it, what is in flight with deadlines and
 // attempts, and what waits for redelivery. Redeliveries come before new
 // messages, in offset order. Delivery order among equals is offset order.
-type Cursor struct{}
+//
+// A message below next is settled unless it has a flight; one at or above next is
+// unsettled unless it is in acked, which only a restart fills. So what is kept in
+// memory, and in checkpoints, is what is unsettled: nothing is ever dropped from
+// it.
+type Cursor struct {
+	b       *Broker
+	s       *Stream
+	p       *partition
+	q       *Queue // whose cursor it is, or nil
+	id      uint64 // 0 if nothing of it survives a restart
+	created int64
+	began   Offset // where it began
+	st      runState
+	ds      durableState // guarded by the sequencer
+	timer   timer
+	read    reader // owned by the run
 
-// CreateCursor makes a cursor on one partition of a stream. Error codes: Exists; NotFound if there is no such
-// partition.
-func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor, error) {
-	panic("core: CreateCursor")
+	mu struct {
+		sync.Mutex
+		cfg    CursorConfig
+		events CursorEvents
+		gone   bool
+		// deleted says why, for Deleted; told once.
+		inactive, told bool
+
+		next    Offset // the first message that was never looked at
+		epoch   uint64 // counts Seeks: what was read before one is void
+		flights flights
+		redo    redo
+		acked   *avl.SequenceSet // settled ones at or above next
+		past    map[Offset]int32 // attempts before the restart, at or above next
+		seen    Offset           // below it, messages may have been delivered before the restart
+		held    int64            // flights that are not ready, and their bytes
+		heldLen int64
+		dying   []death
+		spent   []retry // exhausted, to be told
+		fresh   Offset  // from there on, messages had no chance to be delivered yet
+
+		subs       []*Subscription // by priority, then age
+		active     *Subscription   // the only one served, with SingleActive
+		ended      []*Subscription // to be told
+		fetches    []*Subscription // of Fetch: served first, for one round
+		turns      map[int]int     // whose turn it is, by priority
+		turn       int             // likewise, while all have the same priority
+		blocked    bool            // MaxInFlight kept messages back
+		hadSub     bool
+		delivered  Offset // the last one handed out for the first time
+		deliveries uint64
+		pending    int64 // matching messages never delivered; with a key index only
+		lastActive int64
+		lastAck    int64
+		soonest    int64 // no deadline is before it; 0 = there is none
+		idleSince  int64 // unused since then
+		watching   bool
+	}
 }
-func (s *Stream) Cursor(name string) *Cursor            { panic("core: Cursor") }
-func (s *Stream) Cursors(f func(c *Cursor) bool)        { panic("core: Cursors") } // in name order
-func (c *Cursor) SetEvents(ev CursorEvents)             { panic("core") }          // for cursors found after a restart
-func (c *Cursor) Stream() *Stream                       { panic("core") }
-func (c *Cursor) Config() CursorConfig                  { panic("core") }
-func (c *Cursor) Created() int64                        { panic("core") }
-func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error { panic("core: Update") }
-func (c *Cursor) Delete(tx *Tx)                         { panic("core: Delete") }
 
-// Seek moves the cursor: all before o counts as settled, the rest as new.
-func (c *Cursor) Seek(tx *Tx, o Offset) { panic("core: Seek") }
+// cursorRecord is a durable Cursor in the index store.
+type cursorRecord struct {
+	Config  CursorConfig
+	Created int64
+	Next    Offset // where it began
+}
+
+func newCursor(s *Stream, id uint64, c CursorConfig, ev CursorEvents) *Cursor {
+	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
+	cur.mu.cfg, cur.mu.events = c, ev
+	cur.mu.delivered = NoOffset
+	cur.timer.fire = cur.wake
+	return cur
+}
+
+// CreateCursor makes a cursor on one partition of a stream. Error codes: Exists, Gone;
+// NotFound if there is no such partition.
+func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor, error) {
+	switch {
+	case s.gone:
+		return nil, &Error{Code: Gone, Op: "create cursor", Name: c.Name}
+	case s.Cursor(c.Name) != nil:
+		return nil, &Error{Code: Exists, Op: "create cursor", Name: c.Name}
+	case s.partition(c.Partition) == nil:
+		return nil, &Error{Code: NotFound, Op: "create cursor", Name: c.Name, Want: "a partition"}
+	}
+	id := uint64(0)
+	if c.Durable && !s.config().Volatile {
+		id = tx.newID()
+	}
+	cur := newCursor(s, id, c, ev)
+	cur.created = tx.Now()
+	p := cur.p
+	next := Offset(p.next.Load())
+	var picked []Offset
+	switch c.Start {
+	case StartFirst:
+		next = p.first()
+	case StartLast:
+		next = max(p.first(), next-1)
+		if p.keys != nil {
+			if last := p.keys.lastOf(c.Filters); last != NoOffset {
+				next = last
+			} else {
+				next = Offset(p.next.Load())
+			}
+		}
+	case StartOffset:
+		next = c.StartOffset
+	case StartTime:
+		// The one look at the log's time index under the sequencer: cursors are made
+		// rarely, and their creator is told what is pending.
+		next = p.first()
+		if o, err := p.log.OffsetAt(c.StartTime); err == nil {
+			next = o
+		}
+	case StartLastPerKey:
+		if p.keys != nil {
+			picked = p.keys.lasts(c.Filters)
+		}
+	}
+	cur.start(next, picked)
+	if id != 0 {
+		s.b.register(cur, id)
+		tx.Set(key(keyCursor, s.id, id), mustJSON(cursorRecord{c, cur.created, next}))
+		if len(picked) > 0 {
+			cur.mu.Lock()
+			cur.note(tx, notePicked, func(b []byte) []byte { return appendOffsets(b, picked) })
+			cur.mu.Unlock()
+		}
+	}
+	s.attach(cur)
+	cur.mu.Lock()
+	cur.mu.idleSince = tx.Now()
+	cur.armIdle()
+	cur.mu.Unlock()
+	return cur, nil
+}
+
+// start puts a new cursor at next, with picked messages before it still to come.
+func (c *Cursor) start(next Offset, picked []Offset) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.began, c.mu.next, c.mu.fresh = next, next, next
+	for _, o := range picked {
+		c.pick(o)
+	}
+	c.recount()
+}
+
+// pick makes a message below next one that is still to be delivered for the first
+// time. Requires: mu.
+func (c *Cursor) pick(o Offset) {
+	if c.mu.flights.find(o) == nil {
+		f := c.mu.flights.add(flight{offset: o, state: ready})
+		c.mu.redo.push(c, f)
+	}
+}
+
+// recount counts what is pending. Requires: mu, and the sequencer or loading.
+func (c *Cursor) recount() {
+	if c.p.keys == nil || c.q != nil {
+		return
+	}
+	c.mu.pending = c.p.keys.count(c.mu.cfg.Filters, c.mu.next, maxOffset)
+	for f := range c.mu.flights.all {
+		if f.attempts == 0 {
+			c.mu.pending++
+		}
+	}
+}
+
+// attach adds c to its stream. Requires: the sequencer, or loading.
+func (s *Stream) attach(c *Cursor) {
+	s.waiting = append(s.waiting, c)
+	s.mu.Lock()
+	if s.mu.cursors == nil {
+		s.mu.cursors = map[string]*Cursor{}
+	}
+	s.mu.cursors[c.mu.cfg.Name] = c
+	s.mu.Unlock()
+}
+
+// loadCursors makes the cursors that the index store holds, queues' excepted.
+func (b *Broker) loadCursors() error {
+	return b.scan([]byte{keyCursor}, func(k, v []byte) error {
+		var streamID, id uint64
+		var r cursorRecord
+		if _, ok := keyIDs(k, &streamID, &id); !ok {
+			return fmt.Errorf("cursor key %x", k)
+		}
+		if err := json.Unmarshal(v, &r); err != nil {
+			return fmt.Errorf("cursor %d: %w", id, err)
+		}
+		s := b.streams[streamID]
+		if s == nil {
+			return fmt.Errorf("cursor %q: no stream %d", r.Config.Name, streamID)
+		}
+		if s.partition(r.Config.Partition) == nil {
+			return fmt.Errorf("cursor %q: no partition %d", r.Config.Name, r.Config.Partition)
+		}
+		c := newCursor(s, id, r.Config, nil)
+		c.created = r.Created
+		c.began, c.mu.next, c.mu.fresh = r.Next, r.Next, r.Next
+		b.register(c, id)
+		s.attach(c)
+		return nil
+	})
+}
+
+// Cursor returns the cursor of that name, or nil.
+func (s *Stream) Cursor(name string) *Cursor {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.cursors[name]
+}
+
+// Cursors calls f for each cursor, in name order, until f returns false.
+func (s *Stream) Cursors(f func(c *Cursor) bool) {
+	s.mu.RLock()
+	names := slices.Sorted(maps.Keys(s.mu.cursors))
+	all := make([]*Cursor, len(names))
+	for i, n := range names {
+		all[i] = s.mu.cursors[n]
+	}
+	s.mu.RUnlock()
+	for _, c := range all {
+		if !f(c) {
+			return
+		}
+	}
+}
+
+// SetEvents is for cursors found after a restart.
+func (c *Cursor) SetEvents(ev CursorEvents) {
+	c.mu.Lock()
+	c.mu.events = ev
+	c.mu.Unlock()
+}
+
+func (c *Cursor) Stream() *Stream { return c.s }
+
+// Created is when the cursor was made, in unix nanoseconds.
+func (c *Cursor) Created() int64 { return c.created }
+
+func (c *Cursor) Config() CursorConfig {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.cfg
+}
+
+// Update replaces the configuration; Name, Durable, Start and Ack must not change.
+func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := &c.mu.cfg
+	switch {
+	case c.mu.gone:
+		return &Error{Code: Gone, Op: "update cursor", Name: old.Name}
+	case cfg.Name != old.Name || cfg.Durable != old.Durable || cfg.Ack != old.Ack:
+		return &Error{Code: Invalid, Op: "update cursor", Name: old.Name}
+	}
+	refilter := !slices.Equal(cfg.Filters, old.Filters)
+	*old = cfg
+	if refilter {
+		c.recount()
+	}
+	if c.id != 0 {
+		tx.Set(key(keyCursor, c.s.id, c.id), mustJSON(cursorRecord{cfg, c.created, c.began}))
+	}
+	c.armIdle()
+	tx.wakeAfter(c)
+	return nil
+}
+
+// Delete ends the cursor: its subscriptions hear Gone.
+func (c *Cursor) Delete(tx *Tx) { c.delete(tx, false) }
+
+func (c *Cursor) delete(tx *Tx, inactive bool) {
+	c.mu.Lock()
+	if c.mu.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.mu.gone, c.mu.inactive = true, inactive
+	for f := range c.mu.flights.all {
+		c.unhold(f)
+		c.releaseWindows(f)
+	}
+	c.mu.flights, c.mu.redo, c.mu.acked, c.mu.past, c.mu.dying = flights{}, redo{}, nil, nil, nil
+	c.mu.ended = append(append(c.mu.ended, c.mu.subs...), c.mu.fetches...)
+	c.mu.subs, c.mu.fetches, c.mu.active = nil, nil, nil
+	unwatch := c.mu.watching
+	c.mu.watching = false
+	from := c.mu.next
+	c.mu.Unlock()
+
+	if unwatch {
+		c.p.log.Unwatch(c)
+	}
+	c.b.timers.clear(&c.timer)
+	if i := slices.Index(c.s.waiting, c); i >= 0 {
+		c.s.waiting = slices.Delete(slices.Clone(c.s.waiting), i, i+1)
+	}
+	name := c.Config().Name
+	c.s.mu.Lock()
+	if c.s.mu.cursors[name] == c {
+		delete(c.s.mu.cursors, name)
+	}
+	c.s.mu.Unlock()
+	if c.id != 0 && c.q == nil {
+		tx.Unset(key(keyCursor, c.s.id, c.id))
+	}
+	tx.forget(c)
+	if !c.s.gone && c.s.config().Retention == KeepInterest {
+		c.p.release(tx, from)
+	}
+	tx.wakeAfter(c) // to tell
+}
 
 // CursorState is a snapshot.
 type CursorState struct {
-	// Floor: every matching message below it is settled. Delivered: offset of the
-	// last message handed out for the first time, and how many deliveries there
-	// were (redeliveries included); FloorDeliveries is the number of the delivery
-	// that belongs to the floor.
+	// Floor: every matching message below it is settled. LastDelivered: offset of the
+	// last message handed out for the first time, NoOffset if none; Deliveries: how many
+	// deliveries there were (redeliveries included); FloorDeliveries is the number of the
+	// delivery that belongs to the floor.
 	Floor           Offset
 	LastDelivered   Offset
 	Deliveries      uint64
@@ -102,97 +410,136 @@ type CursorState struct {
 	LastAck         int64
 }
 
-func (c *Cursor) State() CursorState { panic("core: State") }
-
-// Delivery is one message handed to a Sink.
-type Delivery struct {
-	// Entry holds the message; it covers Entry.Count offsets, this is the one at Offset.
-	Entry  *Entry
-	Offset Offset
-	// Attempt is 1 for the first delivery. Number counts the cursor's deliveries
-	// from 1. Pending is how many matching messages come after this one that were never delivered.
-	Attempt int
-	Number  uint64
-	Pending int64
-	// Redelivered is set if the message may have been seen before.
-	Redelivered bool
+func (c *Cursor) State() CursorState {
+	pending := int64(-1)
+	if c.q == nil && c.p.keys == nil {
+		c.mu.Lock()
+		next := c.mu.next
+		c.mu.Unlock()
+		pending = c.p.liveFrom(next)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st := CursorState{
+		Floor: c.mu.next, LastDelivered: c.mu.delivered, Deliveries: c.mu.deliveries,
+		FloorDeliveries: c.mu.deliveries, Pending: c.mu.pending, Subscriptions: len(c.mu.subs),
+		LastActive: c.mu.lastActive, LastAck: c.mu.lastAck,
+	}
+	if pending >= 0 {
+		st.Pending = pending
+	}
+	if c.mu.delivered != NoOffset {
+		st.Floor = c.mu.delivered + 1
+	}
+	first := true
+	for f := range c.mu.flights.all {
+		if f.attempts == 0 {
+			continue
+		}
+		if first {
+			first = false
+			st.Floor, st.FloorDeliveries = f.offset, max(f.number, 1)-1
+		}
+		st.InFlight++
+		if f.attempts > 1 {
+			st.Redelivering++
+		}
+	}
+	if c.q != nil {
+		st.Pending = c.q.readyLocked()
+		st.InFlight = int(c.mu.held)
+	}
+	return st
 }
 
-// Sink receives deliveries. Calls for one Subscription never overlap. They come
-// from a worker that holds no lock and must not block: a Sink bounds what it
-// takes by the credit and window it gives.
-type Sink interface {
-	// Deliver hands over messages, in order. The slice is valid during the call, what
-	// it refers to is immutable.
-	Deliver(s *Subscription, ds []Delivery)
-	// Idle is called when the cursor ran out of messages for s after it had some, or after Credit was
-	// added while there were none: nothing more will come until something is appended.
-	Idle(s *Subscription)
-	// Ended: the subscription ended for a reason other than Close. err is an *Error: Gone.
-	Ended(s *Subscription, err error)
+// wants reports whether a message with that key matches the filters.
+func (c *Cursor) wants(k []byte) bool {
+	fs := c.mu.cfg.Filters
+	if len(fs) == 0 {
+		return true
+	}
+	for _, f := range fs {
+		if SubjectMatches(f, text(k)) {
+			return true
+		}
+	}
+	return false
 }
 
-// Window bounds unsettled messages over the subscriptions that share it.
-type Window struct{}
-
-// NewWindow makes a window of n messages; n <= 0 means no bound.
-func NewWindow(n int) *Window  { panic("core: NewWindow") }
-func (w *Window) Resize(n int) { panic("core: Resize") }
-
-// SubscribeOptions of a Subscription.
-type SubscribeOptions struct {
-	// Priority: higher ones are served first while they can take messages; equal ones in turn.
-	Priority int
-	// Exclusive fails with InUse if there is any other subscription, and keeps others out.
-	Exclusive bool
-	// AutoAck settles each message as it is handed over.
-	AutoAck bool
-	// Windows bound what is unsettled; a message needs room in all of them.
-	Windows []*Window
-	// Credit is how many messages may still be handed over; negative means no bound.
-	Credit int
-	// CreditBytes bounds the sum of the Key and Data lengths likewise; 0 means no bound. A message that does not
-	// fit ends the credit: Credit becomes 0 and Idle is called.
-	CreditBytes int
+// appended counts a message that was added to the stream, and reports whether it
+// matches. Requires: the sequencer.
+func (c *Cursor) appended(k []byte) bool {
+	if c.q != nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.wants(k) {
+		return false
+	}
+	c.mu.pending++
+	return true
 }
 
-type Subscription struct{}
-
-// Subscribe attaches a sink. Error codes: InUse, Gone.
-func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error) {
-	panic("core: Subscribe")
+// removed uncounts a message that was taken out of the stream. Requires: the
+// sequencer, and a key index.
+func (c *Cursor) removed(p *partition, o Offset, k string) {
+	if c.p != p {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o >= c.mu.next {
+		if c.wants(raw(k)) {
+			c.mu.pending--
+		}
+	} else if f := c.mu.flights.find(o); f != nil && f.attempts == 0 {
+		c.mu.pending--
+		c.mu.flights.remove(f)
+	}
 }
 
-func (s *Subscription) Cursor() *Cursor { panic("core") }
-
-// SetCredit replaces the credit; AddCredit adds to it.
-func (s *Subscription) AddCredit(n int)        { panic("core: AddCredit") }
-func (s *Subscription) SetCredit(n, bytes int) { panic("core: SetCredit") }
-func (s *Subscription) Credit() int            { panic("core") }
-
-// Close detaches the sink; when it returns no call of it is running or will come. Its unsettled messages stay in flight until
-// settled, returned or overdue.
-func (s *Subscription) Close() { panic("core: Close") }
-
-// Fetch hands out one message without a subscription, nil if none is ready. It may read from disk.
-func (c *Cursor) Fetch(autoAck bool, w ...*Window) (*Delivery, error) { panic("core: Fetch") }
-
-// Settle acks messages: they are never delivered again. It reports how many were unsettled. With AckUpTo, the last
-// one settles all before it.
-func (c *Cursor) Settle(tx *Tx, os ...Offset) int { panic("core: Settle") }
-
-// Return gives messages back for another attempt after delay. If counted is false the
-// attempt does not count towards MaxAttempts.
-func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset) int {
-	panic("core: Return")
+// keeps reports whether the cursor still needs a message, for KeepInterest.
+func (c *Cursor) keeps(o Offset, k []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.gone || !c.wants(k) {
+		return false
+	}
+	if o < c.mu.next {
+		return c.mu.flights.find(o) != nil
+	}
+	return c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))
 }
 
-// Discard settles messages as failed: a Queue dead-letters them with that reason, a plain
-// cursor just settles.
-func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int { panic("core: Discard") }
+// release deletes messages that no cursor keeps any more, after one of them ended.
+func (p *partition) release(tx *Tx, next Offset) {
+	if p.keys == nil {
+		return
+	}
+	for _, o := range p.keys.offsets(nil, 0, maxOffset) {
+		k, _ := p.keys.key(o)
+		if !p.kept(o, raw(k)) {
+			p.remove(tx, o)
+		}
+	}
+}
 
-// Extend restarts the deadline of an unsettled message.
-func (c *Cursor) Extend(os ...Offset) { panic("core: Extend") }
+// kept reports whether any cursor keeps a message. Requires: the sequencer.
+func (p *partition) kept(o Offset, k []byte) bool {
+	for _, c := range p.s.waiting {
+		if c.p == p && c.keeps(o, k) {
+			return true
+		}
+	}
+	return false
+}
 
-// InFlight reports the attempts of an unsettled, delivered message.
-func (c *Cursor) InFlight(o Offset) (attempts int, ok bool) { panic("core: InFlight") }
+func (c *Cursor) durableState() *durableState { return &c.ds }
+func (c *Cursor) runState() *runState         { return &c.st }
+
+// wake has the cursor look for something to do.
+func (c *Cursor) wake() { c.b.workers.wake(c) }
+
+// Advanced is storage.Watcher.
+func (c *Cursor) Advanced(*Log) { c.wake() }

@@ -3,6 +3,8 @@ package core
 import (
 	"fmt"
 	"strings"
+
+	"trivium/storage"
 )
 
 // Code is the closed set of reasons for which core refuses something. Each door
@@ -82,6 +84,15 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
+}
+
+// readError wraps what storage says about a read.
+func readError(name string, err error) error {
+	code := Unwritable
+	if storage.IsCorrupt(err) {
+		code = Corrupt
+	}
+	return &Error{Code: code, Op: "read", Name: name, Err: err}
 }
 
 func (e *Error) Unwrap() error { return e.Err }

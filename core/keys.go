@@ -7,6 +7,7 @@ import "encoding/binary"
 // endian, so that keys sort by them.
 const (
 	keyNextID    = 'i' // -> the first id that was never given out
+	keyClean     = 'z' // there if the last run ended by Close
 	keyNamespace = 'n' // id -> namespaceRecord
 	keyStream    = 's' // namespace id, stream id -> streamRecord
 	keyQueue     = 'q' // namespace id, queue id -> queueRecord

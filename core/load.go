@@ -1,7 +1,102 @@
 package core
 
-func (b *Broker) loadStreams() error { return nil }
-func (b *Broker) loadQueues() error  { return nil }
-func (b *Broker) loadCursors() error { return nil }
+// recovered finishes what needs the replayed state, transactions or workers.
+func (b *Broker) recovered() error {
+	for _, ns := range *b.namespaces.Load() {
+		for _, s := range ns.objects.streams {
+			if err := s.recovered(); err != nil {
+				return err
+			}
+		}
+		for _, q := range ns.objects.queues {
+			q.c.recovered()
+		}
+	}
+	return b.Committed(func(tx *Tx) error {
+		tx.Unset([]byte{keyClean})
+		b.CreateNamespace(tx, DefaultNamespace)
+		return nil
+	})
+}
 
-func (b *Broker) recoveredStreams(tx *Tx) {}
+// recovered builds what is derived from the stored messages.
+func (s *Stream) recovered() error {
+	for _, p := range *s.parts.Load() {
+		if p.keys == nil {
+			continue
+		}
+		if err := p.reindex(); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.waiting {
+		c.recovered()
+	}
+	if s.config().MaxAge > 0 || s.config().MaxBytes > 0 {
+		s.b.workers.wake(&s.janitor)
+	}
+	return nil
+}
+
+// reindexStep bounds what reindex holds in memory at once.
+const reindexStep = 1024
+
+// reindex builds the key index from the Log.
+func (p *partition) reindex() error {
+	var es []Entry
+	var ms []Message
+	for o, end := p.log.Start(), p.log.End(); o < end; {
+		var next Offset
+		var err error
+		es, next, err = p.log.Read(o, Limit{Entries: reindexStep, Bytes: readAheadBytes}, es[:0])
+		if err != nil {
+			p.s.b.log.Error("a damaged message is left out of the key index", "stream", p.s.config().Name, "err", err)
+		}
+		for i := range es {
+			e := &es[i]
+			if e.Count > 1 {
+				if ms, err = p.s.b.messages(e, ms[:0]); err != nil {
+					return err
+				}
+			}
+			for k := range e.Count {
+				if e.Count == 1 {
+					p.keys.add(e.Offset, e.Key)
+				} else if int(k) < len(ms) && p.log.Live(e.Offset+Offset(k)) {
+					p.keys.add(e.Offset+Offset(k), ms[k].Key)
+				}
+			}
+		}
+		if next <= o {
+			next = o + 1
+		}
+		o = next
+	}
+	return nil
+}
+
+func (p *partition) replayAppend(e *Entry) {
+	if p.s.queue == nil {
+		p.s.state.stored(p.index, e, e.Time)
+	}
+}
+
+func (p *partition) replayDelete(from, to Offset) {}
+
+// markClean says that nothing was delivered that the last checkpoint does not
+// know of. Requires: the sequencer, and no deliveries any more.
+func (b *Broker) markClean(tx *Tx) {
+	for _, d := range b.owners {
+		if c, ok := d.(*Cursor); ok && c.touched() {
+			b.changed(c)
+		}
+	}
+	tx.Set([]byte{keyClean}, []byte{1})
+}
+
+// touched reports whether the cursor knows anything that its Log does not tell.
+func (c *Cursor) touched() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.delivered != NoOffset || len(c.mu.past) > 0
+}

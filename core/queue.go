@@ -1,6 +1,13 @@
 package core
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"trivium/storage"
+)
 
 // QueueConfig describes a Queue. Zero limits mean none.
 type QueueConfig struct {
@@ -41,32 +48,345 @@ type QueueConfig struct {
 }
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues
-// do not appear among the Namespace's streams.
+// do not appear among the Namespace's streams. A message that is settled is deleted
+// from the Log; there is no other record of it.
 type Queue struct {
-	id uint64
+	id  uint64
+	s   *Stream
+	c   *Cursor
+	cfg atomic.Pointer[QueueConfig]
+	// expiring is set once the queue holds a message with an expiry of its own.
+	expiring atomic.Bool
+
+	// Guarded by the sequencer.
+	gone     bool
+	onDelete []func(q *Queue)
 }
 
-func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) { panic("core: CreateQueue") }
+// queueRecord is a Queue in the index store.
+type queueRecord struct {
+	Config   QueueConfig
+	Created  int64
+	Log      storage.LogID
+	Expiring bool `json:",omitempty"`
+}
 
-func (q *Queue) Config() QueueConfig { panic("core") }
-func (q *Queue) Cursor() *Cursor     { panic("core") } // to subscribe, fetch, settle, return, discard
-func (q *Queue) Ready() int64        { panic("core") } // visible, not in flight
-func (q *Queue) Unsettled() int64    { panic("core") }
-func (q *Queue) Subscribers() int    { panic("core") }
+// newQueue makes the object around its Log.
+func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, next Offset) *Queue {
+	q := &Queue{id: id}
+	q.cfg.Store(c)
+	q.s = newStream(ns, id, &StreamConfig{Realm: c.Realm, Name: c.Name, Partitions: 1, Volatile: !c.survives(), Retention: KeepWork}, created)
+	q.s.queue = q
+	q.s.addLog(l, next)
+	q.c = newCursor(q.s, id, CursorConfig{Name: c.Name, Durable: c.survives()}, nil)
+	q.c.created = created
+	q.c.start(l.Start(), nil)
+	return q
+}
+
+// survives reports whether the queue is there after a restart.
+func (c *QueueConfig) survives() bool { return c.Durable && c.Owner == "" }
+
+// CreateQueue makes a queue. Error codes: Exists.
+func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
+	if ns.Queue(c.Realm, c.Name) != nil {
+		return nil, &Error{Code: Exists, Op: "create queue", Name: c.Name}
+	}
+	l := tx.CreateLog(storage.LogOptions{Volatile: !c.survives()})
+	q := newQueue(ns, tx.newID(), &c, tx.Now(), l, 0)
+	if c.survives() {
+		ns.b.register(q.c, q.id)
+		q.save(tx)
+	}
+	q.c.mu.Lock()
+	q.c.mu.idleSince = tx.Now()
+	q.c.armIdle()
+	q.c.watch()
+	q.c.mu.Unlock()
+	ns.objects.mu.Lock()
+	ns.objects.queues[name{c.Realm, c.Name}] = q
+	ns.objects.mu.Unlock()
+	return q, nil
+}
+
+func (q *Queue) save(tx *Tx) {
+	r := queueRecord{q.Config(), q.s.created, q.s.Log(0).ID(), q.expiring.Load()}
+	tx.Set(key(keyQueue, q.s.ns.id, q.id), mustJSON(r))
+}
+
+// loadQueues makes the queues that the index store holds.
+func (b *Broker) loadQueues() error {
+	return b.scan([]byte{keyQueue}, func(k, v []byte) error {
+		var nsID, id uint64
+		var r queueRecord
+		if _, ok := keyIDs(k, &nsID, &id); !ok {
+			return fmt.Errorf("queue key %x", k)
+		}
+		if err := json.Unmarshal(v, &r); err != nil {
+			return fmt.Errorf("queue %d: %w", id, err)
+		}
+		ns, log := b.namespaceByID(nsID), b.store.Log(r.Log)
+		if ns == nil || log == nil {
+			return fmt.Errorf("queue %q: no namespace %d or no log %d", r.Config.Name, nsID, r.Log)
+		}
+		q := newQueue(ns, id, &r.Config, r.Created, log, log.End())
+		q.expiring.Store(r.Expiring)
+		if !b.clean {
+			q.c.mu.seen = log.End()
+		}
+		b.register(q.c, id)
+		b.queues[id] = q
+		ns.objects.queues[name{r.Config.Realm, r.Config.Name}] = q
+		return nil
+	})
+}
+
+func (q *Queue) config() *QueueConfig { return q.cfg.Load() }
+
+func (q *Queue) Config() QueueConfig { return *q.cfg.Load() }
+
+// ID is never reused.
+func (q *Queue) ID() uint64 { return q.id }
+
+// Created is when the queue was made, in unix nanoseconds.
+func (q *Queue) Created() int64 { return q.s.created }
+
+func (q *Queue) Namespace() *Namespace { return q.s.ns }
+
+// Cursor is to subscribe, fetch, settle, return, discard.
+func (q *Queue) Cursor() *Cursor { return q.c }
+
+// Log holds the queue's messages, for browsing.
+func (q *Queue) Log() *Log { return q.s.Log(0) }
+
+// Ready counts the messages that are visible and not in flight, Unsettled those that
+// are in flight.
+func (q *Queue) Ready() int64 {
+	q.c.mu.Lock()
+	defer q.c.mu.Unlock()
+	n := q.readyLocked()
+	if c := q.config(); c.HasMaxMessages && c.Overflow == DropOldest {
+		n = min(n, c.MaxMessages) // the rest is about to be dropped
+	}
+	return n
+}
+
+func (q *Queue) Unsettled() int64 {
+	q.c.mu.Lock()
+	defer q.c.mu.Unlock()
+	return q.c.mu.held
+}
+
+// Bytes is how much is stored.
+func (q *Queue) Bytes() int64 { return q.s.Log(0).Bytes() }
+
+func (q *Queue) Subscribers() int {
+	q.c.mu.Lock()
+	defer q.c.mu.Unlock()
+	return len(q.c.mu.subs)
+}
+
+// readyLocked is Ready. Requires: the Cursor's lock.
+func (q *Queue) readyLocked() int64 {
+	p := q.c.p
+	coming := p.next.Load() - int64(p.log.End()) // on their way to disk
+	return max(p.log.Messages()-max(coming, 0)-q.c.mu.held, 0)
+}
+
+// overLocked reports whether a message must be dropped at the head. Requires: the Cursor's lock.
+func (q *Queue) overLocked() bool {
+	c := q.config()
+	return c.Overflow == DropOldest &&
+		(c.HasMaxMessages && q.readyLocked() > c.MaxMessages ||
+			c.HasMaxBytes && q.s.Log(0).Bytes()-q.c.mu.heldLen > c.MaxBytes)
+}
+
+// housekeeping reports whether messages must be looked at even if nobody wants them.
+func (q *Queue) housekeeping() bool {
+	c := q.config()
+	return c.HasTTL || q.expiring.Load() || (c.HasMaxMessages || c.HasMaxBytes) && c.Overflow == DropOldest
+}
+
+// deadline is when a message expires, 0 = never.
+func (q *Queue) deadline(e *Entry) int64 {
+	at := e.Expires
+	if c := q.config(); c.HasTTL {
+		if t := e.Time + int64(c.TTL); at == 0 || t < at {
+			at = t
+		}
+	}
+	return at
+}
 
 // Touch restarts the ExpiresAfter clock.
-func (q *Queue) Touch() { panic("core: Touch") }
+func (q *Queue) Touch() {
+	q.c.mu.Lock()
+	q.c.mu.idleSince = q.c.b.now()
+	q.c.mu.Unlock()
+}
 
-// Append enqueues e. Errors: Full (Overflow RejectNew). Many queues of one Tx may get the
+// Append enqueues e. Errors: Full (Overflow RejectNew), Gone. Many queues of one Tx may get the
 // same Data slice: it is stored once.
-func (q *Queue) Append(tx *Tx, e *Entry) error { panic("core: Append") }
+func (q *Queue) Append(tx *Tx, e *Entry) error {
+	err := q.append(tx, e)
+	if err != nil && err.Code == Full && q.config().DeadLetterRejected {
+		if l := q.letter(e, death{NoOffset, MaxLen, 0}, tx.Now()); l != nil {
+			l.send(tx)
+			tx.afterCommit(l.publish)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+func (q *Queue) append(tx *Tx, e *Entry) *Error {
+	c, p := q.config(), q.c.p
+	if q.gone {
+		return &Error{Code: Gone, Op: "enqueue", Name: c.Name}
+	}
+	if c.Overflow == RejectNew && (c.HasMaxMessages || c.HasMaxBytes) {
+		q.c.mu.Lock()
+		held, heldLen := q.c.mu.held, q.c.mu.heldLen
+		q.c.mu.Unlock()
+		if c.HasMaxMessages && p.log.Messages()-held >= c.MaxMessages {
+			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "messages"}
+		}
+		if c.HasMaxBytes && p.log.Bytes()-heldLen+size(e) > c.MaxBytes {
+			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "bytes"}
+		}
+	}
+	e.Count = max(e.Count, 1)
+	if e.Expires != 0 && !q.expiring.Swap(true) {
+		if c.survives() {
+			q.save(tx)
+		}
+		q.c.mu.Lock()
+		q.c.watch()
+		q.c.mu.Unlock()
+	}
+	e.Offset = tx.Append(p.log, e)
+	p.next.Store(int64(e.Next()))
+	return nil
+}
 
 // Purge removes what is ready and says how many.
-func (q *Queue) Purge(tx *Tx) int64 { panic("core: Purge") }
+func (q *Queue) Purge(tx *Tx) int64 {
+	c, p := q.c, q.c.p
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := p.log.Messages()
+	from, end := p.log.Start(), Offset(p.next.Load())
+	for f := range c.mu.flights.all {
+		if f.state == ready {
+			c.mu.flights.remove(f)
+			continue
+		}
+		if from < f.offset {
+			tx.Delete(p.log, from, f.offset)
+		}
+		from = f.offset + 1
+	}
+	if from < end {
+		tx.Delete(p.log, from, end)
+	}
+	c.mu.redo, c.mu.past = redo{}, nil
+	c.mu.next = end
+	c.mu.epoch++
+	return before - p.log.Messages()
+}
 
 // Delete removes the queue, its bindings and messages, says how many were ready, and ends
 // its subscriptions with Gone.
-func (q *Queue) Delete(tx *Tx) int64 { panic("core: Delete") }
+func (q *Queue) Delete(tx *Tx) int64 {
+	if q.gone {
+		return 0
+	}
+	n := q.Ready()
+	q.gone = true
+	ns, c := q.s.ns, q.config()
+	ns.objects.mu.Lock()
+	delete(ns.objects.queues, name{c.Realm, c.Name})
+	ns.objects.mu.Unlock()
+	ns.queueGone(tx, q)
+	if c.survives() {
+		tx.Unset(key(keyQueue, ns.id, q.id))
+	}
+	q.c.Delete(tx)
+	q.s.Delete(tx)
+	for _, f := range q.onDelete {
+		tx.afterCommit(func() { f(q) })
+	}
+	q.onDelete = nil
+	return n
+}
 
 // OnDelete registers f to be called once when the queue is gone, whatever removed it.
-func (q *Queue) OnDelete(f func(q *Queue)) { panic("core: OnDelete") }
+// It must not be called while a Tx is open.
+func (q *Queue) OnDelete(f func(q *Queue)) {
+	tx := q.c.b.Begin()
+	if q.gone {
+		tx.afterCommit(func() { f(q) })
+	} else {
+		q.onDelete = append(q.onDelete, f)
+	}
+	tx.Commit()
+}
+
+// unused is called when the last subscription has ended.
+func (q *Queue) unused() {
+	if !q.config().AutoDelete {
+		return
+	}
+	tx := q.c.b.Begin()
+	if q.Subscribers() == 0 {
+		q.Delete(tx)
+	}
+	tx.Commit()
+}
+
+// armIdle has an unused cursor or queue end in time. Requires: mu.
+func (c *Cursor) armIdle() {
+	if after := c.idleAfter(); after > 0 && len(c.mu.subs) == 0 {
+		c.arm(c.mu.idleSince + after)
+	}
+}
+
+func (c *Cursor) idleAfter() int64 {
+	if c.q != nil {
+		return int64(c.q.config().ExpiresAfter)
+	}
+	return int64(c.mu.cfg.InactiveAfter)
+}
+
+// idleOut reports whether the cursor or queue was unused for too long; if not yet, it
+// looks again in time. Requires: mu.
+func (c *Cursor) idleOut(now int64) bool {
+	after := c.idleAfter()
+	if after <= 0 || len(c.mu.subs)+len(c.mu.fetches) > 0 {
+		return false
+	}
+	if now-c.mu.idleSince < after {
+		c.armIdle()
+		return false
+	}
+	return true
+}
+
+// expire ends a cursor or queue that was unused for too long.
+func (c *Cursor) expire() {
+	tx := c.b.Begin()
+	c.mu.Lock()
+	out := !c.mu.gone && c.idleOut(c.b.now())
+	c.mu.Unlock()
+	if out {
+		c.b.log.Debug("unused for too long", "stream", c.s.config().Name, "cursor", c.Config().Name)
+		if c.q != nil {
+			c.q.Delete(tx)
+		} else {
+			c.delete(tx, true)
+		}
+	}
+	tx.Commit()
+}

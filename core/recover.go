@@ -76,6 +76,10 @@ func (b *Broker) load() error {
 		return err
 	}
 	b.ids.load(v)
+	if v, err = b.store.Get([]byte{keyClean}); err != nil {
+		return err
+	}
+	b.clean = len(v) > 0
 	err = b.scan([]byte{keyNamespace}, func(k, v []byte) error {
 		var id uint64
 		if _, ok := keyIDs(k, &id); !ok {
@@ -214,13 +218,4 @@ func (r recovery) Checkpoint(at storage.Position, set func(key, value []byte)) e
 		set(c.key, c.value)
 	}
 	return nil
-}
-
-// recovered finishes what needs transactions or workers.
-func (b *Broker) recovered() error {
-	return b.Committed(func(tx *Tx) error {
-		b.CreateNamespace(tx, DefaultNamespace)
-		b.recoveredStreams(tx)
-		return nil
-	})
 }

@@ -1,6 +1,14 @@
 package core
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"trivium/storage"
+)
 
 // Retention says what makes a stream forget a message before its limits do.
 type Retention uint8
@@ -53,95 +61,236 @@ type StreamConfig struct {
 
 // Stream is a named set of 1..n Logs.
 type Stream struct {
-	id uint64
+	b       *Broker
+	ns      *Namespace
+	id      uint64
+	created int64
+	queue   *Queue // whose messages these are, or nil
+	cfg     atomic.Pointer[StreamConfig]
+	// parts is replaced, never changed, under the sequencer.
+	parts atomic.Pointer[[]*partition]
+
+	// Guarded by the sequencer.
+	state   streamState
+	gone    bool
+	waiting []*Cursor // all cursors, for retention and for counting what is pending
+
+	// cursors by name; changed under the sequencer.
+	mu struct {
+		sync.RWMutex
+		cursors map[string]*Cursor
+	}
+
+	janitor janitor
+}
+
+// partition is one of a Stream's Logs.
+type partition struct {
+	s     *Stream
+	index int
+	log   *Log
+	// next is the offset that the next Append gets; written under the sequencer.
+	next atomic.Int64
+	// start is the first offset that is not deleted, decided: nothing below it is
+	// live. Guarded by the sequencer.
+	start Offset
+	keys  *keyIndex // nil without KeyIndex
+}
+
+// streamRecord is a Stream in the index store.
+type streamRecord struct {
+	Config  StreamConfig
+	Created int64
+	Logs    []storage.LogID
+}
+
+func (s *Stream) Namespace() *Namespace { return s.ns }
+
+// ID is never reused.
+func (s *Stream) ID() uint64 { return s.id }
+
+// Created is when the stream was made, in unix nanoseconds.
+func (s *Stream) Created() int64        { return s.created }
+func (s *Stream) Config() StreamConfig  { return *s.cfg.Load() }
+func (s *Stream) config() *StreamConfig { return s.cfg.Load() }
+func (s *Stream) Partitions() int       { return len(*s.parts.Load()) }
+
+// Log returns a partition's Log, or nil.
+func (s *Stream) Log(partition int) *Log {
+	if p := s.partition(partition); p != nil {
+		return p.log
+	}
+	return nil
+}
+
+func (s *Stream) partition(i int) *partition {
+	if parts := *s.parts.Load(); i >= 0 && i < len(parts) {
+		return parts[i]
+	}
+	return nil
+}
+
+// newStream makes the object; its Logs are added by addLog.
+func newStream(ns *Namespace, id uint64, c *StreamConfig, created int64) *Stream {
+	s := &Stream{b: ns.b, ns: ns, id: id, created: created}
+	s.state.s = s
+	s.cfg.Store(c)
+	s.parts.Store(&[]*partition{})
+	s.janitor.init(s)
+	return s
+}
+
+// addLog adds a partition. Requires: the sequencer, or loading.
+func (s *Stream) addLog(l *Log, next Offset) *partition {
+	parts := *s.parts.Load()
+	p := &partition{s: s, index: len(parts), log: l, start: l.Start()}
+	p.next.Store(int64(next))
+	if s.config().KeyIndex {
+		p.keys = newKeyIndex()
+	}
+	parts = append(parts[:len(parts):len(parts)], p)
+	s.parts.Store(&parts)
+	s.b.logs[l.ID()] = p
+	return p
 }
 
 // CreateStream makes a stream. Error codes: Exists.
 func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
-	panic("core: CreateStream")
+	if ns.Stream(c.Realm, c.Name) != nil {
+		return nil, &Error{Code: Exists, Op: "create stream", Name: c.Name}
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := newStream(ns, tx.newID(), &c, tx.Now())
+	for range c.Partitions {
+		s.addLog(tx.CreateLog(storage.LogOptions{Volatile: c.Volatile, First: c.First}), c.First)
+	}
+	if !c.Volatile {
+		s.b.register(&s.state, s.id)
+		s.save(tx)
+	}
+	ns.objects.mu.Lock()
+	ns.objects.streams[name{c.Realm, c.Name}] = s
+	ns.objects.mu.Unlock()
+	return s, nil
 }
 
-func (s *Stream) Namespace() *Namespace { panic("core") }
-func (s *Stream) ID() uint64            { return s.id }   // never reused
-func (s *Stream) Created() int64        { panic("core") } // unix nanoseconds
-func (s *Stream) Config() StreamConfig  { panic("core") }
-func (s *Stream) Partitions() int       { panic("core") }
+// check completes and validates a configuration.
+func (c *StreamConfig) check() error {
+	c.Partitions = max(c.Partitions, 1)
+	if c.KeyIndex && c.Partitions > 1 {
+		return &Error{Code: Invalid, Op: "configure stream", Name: c.Name, Want: "one partition with a key index"}
+	}
+	if c.MaxMessagesPerKey > 0 {
+		c.KeyIndex = true
+	}
+	return nil
+}
 
-// Log returns a partition's Log, or nil.
-func (s *Stream) Log(partition int) *Log { panic("core") }
+// save writes the stream's record.
+func (s *Stream) save(tx *Tx) {
+	r := streamRecord{Config: s.Config(), Created: s.created}
+	for _, p := range *s.parts.Load() {
+		r.Logs = append(r.Logs, p.log.ID())
+	}
+	tx.Set(key(keyStream, s.ns.id, s.id), mustJSON(r))
+}
+
+// mustJSON encodes one of our own records.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("core: encode record: %v", err))
+	}
+	return b
+}
+
+// loadStreams makes the streams that the index store holds.
+func (b *Broker) loadStreams() error {
+	return b.scan([]byte{keyStream}, func(k, v []byte) error {
+		var nsID, id uint64
+		var r streamRecord
+		if _, ok := keyIDs(k, &nsID, &id); !ok {
+			return fmt.Errorf("stream key %x", k)
+		}
+		if err := json.Unmarshal(v, &r); err != nil {
+			return fmt.Errorf("stream %d: %w", id, err)
+		}
+		ns := b.namespaceByID(nsID)
+		if ns == nil {
+			return fmt.Errorf("stream %d: no namespace %d", id, nsID)
+		}
+		s := newStream(ns, id, &r.Config, r.Created)
+		for _, l := range r.Logs {
+			log := b.store.Log(l)
+			if log == nil {
+				return fmt.Errorf("stream %q: no log %d", r.Config.Name, l)
+			}
+			s.addLog(log, log.End())
+		}
+		b.register(&s.state, id)
+		b.streams[id] = s
+		ns.objects.streams[name{r.Config.Realm, r.Config.Name}] = s
+		return nil
+	})
+}
 
 // Update replaces the configuration; Realm, Name and Volatile must not change. A
 // larger Partitions adds Logs, a smaller one is refused. New limits apply at once.
-func (s *Stream) Update(tx *Tx, c StreamConfig) error { panic("core: Update") }
+func (s *Stream) Update(tx *Tx, c StreamConfig) error {
+	old := s.config()
+	if s.gone {
+		return &Error{Code: Gone, Op: "update stream", Name: old.Name}
+	}
+	c.Partitions = max(c.Partitions, 1)
+	c.KeyIndex = c.KeyIndex || c.MaxMessagesPerKey > 0
+	if c.Realm != old.Realm || c.Name != old.Name || c.Volatile != old.Volatile ||
+		c.Partitions < old.Partitions || c.KeyIndex != old.KeyIndex {
+		return &Error{Code: Invalid, Op: "update stream", Name: old.Name}
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	s.cfg.Store(&c)
+	for range c.Partitions - old.Partitions {
+		s.addLog(tx.CreateLog(storage.LogOptions{Volatile: c.Volatile, First: c.First}), c.First)
+	}
+	if !c.Volatile {
+		s.save(tx)
+	}
+	for _, p := range *s.parts.Load() {
+		p.limit(tx)
+		p.limitKeys(tx)
+	}
+	tx.wakeAfter(&s.janitor)
+	return nil
+}
 
 // Delete removes the stream with all it holds, and its cursors: their
 // subscriptions hear Gone.
-func (s *Stream) Delete(tx *Tx) { panic("core: Delete") }
-
-// Expect are conditions on an Append. The zero value expects nothing.
-type Expect struct {
-	// Last is the offset that must be the stream's last one (First-1 = none yet).
-	HasLast bool
-	Last    Offset
-	// KeyLast is the offset that must be the last live one for the keys that match
-	// KeyPattern (a subject pattern; the message's own key if ""); NoOffset = no such message.
-	HasKeyLast bool
-	KeyLast    Offset
-	KeyPattern string
-	// LastID must be the ID of the last message that had one.
-	LastID []byte
-}
-
-// Append stores e at the end of a partition if the stream's rules and x allow
-// it, applying limits. e.Offset is set.
-//
-// Errors, all *Error: Full, TooLarge, WrongLast (Got holds the actual last
-// offset), WrongLastID, OutOfSequence, Fenced. Duplicate (by ID or Producer) is
-// an error too, whose Got is the offset of the first copy; Durable says if that
-// one is on disk yet: if not, wait for a later Completion before answering.
-func (s *Stream) Append(tx *Tx, partition int, e *Entry, x *Expect) (Offset, error) {
-	panic("core: Append")
-}
-
-// Rollup removes what came before the message at o: all of it, or with the same
-// key.
-func (s *Stream) Rollup(tx *Tx, partition int, o Offset, sameKey bool) { panic("core: Rollup") }
-
-// Remove deletes messages. Trim removes all before o, and counts what it removed.
-func (s *Stream) Remove(tx *Tx, partition int, o Offset) bool         { panic("core: Remove") }
-func (s *Stream) Trim(tx *Tx, partition int, before Offset) (n int64) { panic("core: Trim") }
-
-// Purge removes the messages whose key matches pattern ("" = all), below before
-// (NoOffset = all) and keeping the last keep of them; it counts what it removed. Needs
-// KeyIndex if pattern is set.
-func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int64, err error) {
-	panic("core: Purge")
-}
-
-// KeyState is what the key index knows of one key.
-type KeyState struct {
-	First, Last Offset
-	Messages    int64
-}
-
-// Keys calls f for each key with live messages that matches pattern (a subject pattern, ""
-// = all) until f returns false. These need KeyIndex and one partition.
-func (s *Stream) Keys(pattern string, f func(key []byte, k KeyState) bool) { panic("core: Keys") }
-
-// LastByKey is the offset of the last visible message whose key is key; NextByKey of
-// the first one at or after from whose key matches pattern. NoOffset = none.
-func (s *Stream) LastByKey(key string) Offset                           { panic("core: LastByKey") }
-func (s *Stream) NextByKey(pattern string, from Offset) (Offset, error) { panic("core: NextByKey") }
-
-// CountByKey counts the live messages at or after from whose key matches one of the
-// patterns (none = all).
-func (s *Stream) CountByKey(patterns []string, from Offset) (int64, error) { panic("core: CountByKey") }
-
-// Get returns the entry that holds the message at o; NotFound if it is not there.
-func (s *Stream) Get(partition int, o Offset) (*Entry, error) { panic("core: Get") }
-
-// ProducerState answers what is known of an idempotent producer on a partition:
-// the last sequence number it stored, false if nothing.
-func (s *Stream) ProducerState(partition int, id int64) (epoch int16, last int32, ok bool) {
-	panic("core: ProducerState")
+func (s *Stream) Delete(tx *Tx) {
+	if s.gone {
+		return
+	}
+	s.gone = true
+	c := s.config()
+	for _, cur := range append([]*Cursor(nil), s.waiting...) {
+		cur.Delete(tx)
+	}
+	if s.queue == nil {
+		s.ns.objects.mu.Lock()
+		delete(s.ns.objects.streams, name{c.Realm, c.Name})
+		s.ns.objects.mu.Unlock()
+		s.ns.streamGone(tx, s)
+		if !c.Volatile {
+			tx.Unset(key(keyStream, s.ns.id, s.id))
+		}
+	}
+	tx.forget(&s.state)
+	for _, p := range *s.parts.Load() {
+		delete(s.b.logs, p.log.ID())
+		tx.DropLog(p.log)
+	}
+	s.janitor.close()
 }

@@ -32,12 +32,14 @@ type pool struct {
 		head    int
 		stopped bool
 	}
-	ready sync.Cond
-	wg    sync.WaitGroup
+	ready   sync.Cond
+	wg      sync.WaitGroup
+	stopped chan struct{} // closed once no worker runs any more
 }
 
 func (p *pool) start() {
 	p.ready.L = &p.mu.Mutex
+	p.stopped = make(chan struct{})
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		p.wg.Add(1)
 		go p.work()
@@ -51,6 +53,7 @@ func (p *pool) stop() {
 	p.mu.Unlock()
 	p.ready.Broadcast()
 	p.wg.Wait()
+	close(p.stopped)
 }
 
 // wake has r run soon. It does not block and may be called with locks held.

@@ -1,0 +1,264 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/nats-io/nats-server/v2/server/avl"
+)
+
+// The kinds of a Cursor's Notes. Behind the kind stand the offset after the last
+// one delivered for the first time and the number of deliveries, then:
+const (
+	noteSettled  = 'a' // ranges of offsets
+	noteAttempts = 't' // offsets and their attempts
+	noteSeek     = 's' // the offset, as a range
+	notePicked   = 'p' // ranges of offsets, to be delivered for the first time
+)
+
+// note makes a change durable, if the cursor survives a restart. A queue's
+// settled messages need no Note: they are deleted from its Log. Requires: mu, the
+// sequencer.
+func (c *Cursor) note(tx *Tx, kind byte, body func([]byte) []byte) {
+	if c.ds.owner == 0 {
+		return
+	}
+	b := append(c.b.noteBuf[:0], kind)
+	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
+	b = binary.AppendUvarint(b, c.mu.deliveries)
+	n := len(b)
+	if b = body(b); len(b) > n {
+		tx.note(c, b)
+	}
+	c.b.noteBuf = b
+}
+
+// appendOffsets appends ranges: the distance of each from the end of the one before, zigzag,
+// and its length.
+func appendOffsets(b []byte, os []Offset) []byte {
+	last := Offset(0)
+	for i := 0; i < len(os); {
+		j := i + 1
+		for j < len(os) && os[j] == os[j-1]+1 {
+			j++
+		}
+		b = binary.AppendVarint(b, int64(os[i]-last))
+		b = binary.AppendUvarint(b, uint64(j-i))
+		last = os[j-1] + 1
+		i = j
+	}
+	return b
+}
+
+func appendRetries(b []byte, rs []retry) []byte {
+	for _, r := range rs {
+		b = binary.AppendUvarint(b, uint64(r.offset))
+		b = binary.AppendUvarint(b, uint64(r.attempts))
+	}
+	return b
+}
+
+// decoder reads varints until one is missing.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+// ranges calls f for what appendOffsets wrote.
+func (d *decoder) ranges(f func(from, to Offset)) {
+	last := Offset(0)
+	for len(d.b) > 0 {
+		from := last + Offset(d.varint())
+		to := from + Offset(d.uvarint())
+		if !d.bad {
+			f(from, to)
+		}
+		last = to
+	}
+}
+
+// replay is durable.
+func (c *Cursor) replay(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	d := &decoder{b: data[1:]}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delivered, deliveries := Offset(d.uvarint()), d.uvarint()
+	c.mu.delivered = max(c.mu.delivered, delivered-1)
+	c.mu.deliveries = max(c.mu.deliveries, deliveries)
+	switch data[0] {
+	case noteSettled:
+		d.ranges(c.replaySettled)
+	case noteSeek:
+		d.ranges(func(o, _ Offset) { c.seek(o) })
+		c.mu.delivered = NoOffset
+	case notePicked:
+		d.ranges(func(from, to Offset) {
+			for o := from; o < to; o++ {
+				c.pick(o)
+			}
+		})
+	case noteAttempts:
+		for len(d.b) > 0 {
+			o, n := Offset(d.uvarint()), int32(d.uvarint())
+			if d.bad {
+				break
+			}
+			if f := c.mu.flights.find(o); f != nil {
+				f.attempts = max(f.attempts, n)
+			} else if o >= c.mu.next {
+				c.remember(o, n)
+			}
+		}
+	}
+}
+
+// remember keeps the attempts of a message that is not looked at yet. Requires: mu.
+func (c *Cursor) remember(o Offset, attempts int32) {
+	if c.mu.past == nil {
+		c.mu.past = map[Offset]int32{}
+	}
+	c.mu.past[o] = max(c.mu.past[o], attempts)
+}
+
+// replaySettled settles [from, to). Requires: mu.
+func (c *Cursor) replaySettled(from, to Offset) {
+	for f := range c.mu.flights.all {
+		if f.offset >= to {
+			break
+		}
+		if f.offset >= from {
+			c.unhold(f)
+			c.mu.flights.remove(f)
+		}
+	}
+	if from <= c.mu.next {
+		if to > c.mu.next {
+			c.skip(to)
+		}
+		return
+	}
+	for o := from; o < to; o++ {
+		c.ackPast(o)
+	}
+}
+
+// ackPast settles a message that next has not reached. Requires: mu.
+func (c *Cursor) ackPast(o Offset) {
+	if c.mu.acked == nil {
+		c.mu.acked = &avl.SequenceSet{}
+	}
+	c.mu.acked.Insert(uint64(o))
+	delete(c.mu.past, o)
+}
+
+// snapshot is durable. It is one part: next, what was delivered, the flights, what
+// was settled and what was tried above next.
+func (c *Cursor) snapshot(set func(part, value []byte)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := binary.AppendUvarint(nil, uint64(c.mu.next))
+	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
+	b = binary.AppendUvarint(b, uint64(max(c.mu.seen, 0)))
+	b = binary.AppendUvarint(b, c.mu.deliveries)
+	b = binary.AppendUvarint(b, uint64(c.mu.lastActive))
+	b = binary.AppendUvarint(b, uint64(c.mu.lastAck))
+	b = binary.AppendUvarint(b, uint64(c.mu.flights.live))
+	for f := range c.mu.flights.all {
+		b = binary.AppendUvarint(b, uint64(f.offset))
+		b = binary.AppendUvarint(b, uint64(f.attempts))
+		b = binary.AppendUvarint(b, f.number)
+		b = binary.AppendUvarint(b, uint64(f.deadline))
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.mu.past)))
+	for o, n := range c.mu.past {
+		b = binary.AppendUvarint(b, uint64(o))
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if c.mu.acked != nil {
+		b = append(b, c.mu.acked.Encode(nil)...)
+	}
+	set(nil, b)
+}
+
+// restore is durable.
+func (c *Cursor) restore(_, value []byte) error {
+	d := &decoder{b: value}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := Offset(d.uvarint())
+	c.mu.delivered = Offset(d.uvarint()) - 1
+	c.mu.seen = max(Offset(d.uvarint()), c.mu.delivered+1)
+	c.mu.deliveries = d.uvarint()
+	c.mu.lastActive, c.mu.lastAck = int64(d.uvarint()), int64(d.uvarint())
+	if c.q == nil {
+		c.mu.next, c.mu.fresh = next, next
+	}
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+		f := flight{offset: Offset(d.uvarint()), attempts: int32(d.uvarint()), number: d.uvarint(), deadline: int64(d.uvarint())}
+		if c.q != nil { // next begins anew
+			c.remember(f.offset, f.attempts)
+			continue
+		}
+		f.state = ready
+		if f.deadline != 0 {
+			f.state = inFlight
+			c.mu.held++
+			c.deadline(f.deadline)
+		}
+		g := c.mu.flights.add(f)
+		if f.state == ready {
+			c.mu.redo.push(c, g)
+		}
+	}
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+		c.remember(Offset(d.uvarint()), int32(d.uvarint()))
+	}
+	if len(d.b) > 0 && !d.bad {
+		set, n, err := avl.Decode(d.b)
+		if err != nil || n != len(d.b) {
+			return fmt.Errorf("cursor %q: settled set: %w", c.mu.cfg.Name, err)
+		}
+		c.mu.acked = set
+	}
+	if d.bad {
+		return fmt.Errorf("cursor %q: checkpoint of %d bytes", c.mu.cfg.Name, len(value))
+	}
+	return nil
+}
+
+// recovered is called once all Notes are replayed, before anything else happens.
+func (c *Cursor) recovered() {
+	c.mu.Lock()
+	c.mu.seen = max(c.mu.seen, c.mu.delivered+1)
+	c.recount()
+	c.mu.idleSince = c.b.now()
+	c.armIdle()
+	if c.q != nil {
+		c.watch()
+	}
+	c.mu.Unlock()
+	c.wake()
+}

@@ -1,0 +1,150 @@
+package core
+
+import "hash/fnv"
+
+// The reasons of a death.
+const (
+	Rejected      = "rejected"
+	Expired       = "expired"
+	MaxLen        = "maxlen"
+	DeliveryLimit = "delivery_limit"
+)
+
+// death is a message that leaves its queue without having been settled.
+type death struct {
+	offset   Offset
+	reason   string
+	attempts int32
+}
+
+// letter is a dead message on its way to where it is routed.
+type letter struct {
+	entry  Entry
+	queues []*Queue
+	to     Routes
+	b      *Broker
+	ns     *Namespace
+}
+
+// letter makes the message that a death sends, nil if it goes nowhere. It neither
+// blocks nor locks.
+func (q *Queue) letter(e *Entry, d death, now int64) *letter {
+	c := q.config()
+	if !c.HasDeadLetter {
+		return nil
+	}
+	ns := q.s.ns
+	x := ns.Exchange(c.DeadLetter)
+	if x == nil {
+		return nil
+	}
+	dead := Dead{Data: e.Data, Keys: []string{string(e.Key)}}
+	if c.HasDeadLetterKey {
+		dead.Keys[0] = c.DeadLetterKey
+	}
+	if dl, ok := q.s.b.Codec(e.Format).(DeadLetterer); ok {
+		var err error
+		dead, err = dl.DeadLettered(e, Death{
+			Reason: d.reason, Queue: c.Name, Exchange: c.DeadLetter, Key: c.DeadLetterKey,
+			HasKey: c.HasDeadLetterKey, Time: now, Attempts: int(d.attempts),
+		})
+		if err != nil {
+			q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", c.Name, "err", err)
+			return nil
+		}
+	}
+	l := &letter{b: q.s.b, ns: ns}
+	ns.Route(x, dead.Keys, dead.Headers, &l.to)
+	for _, t := range l.to.Queues {
+		if dead.Cycles == nil || !dead.Cycles(t.config().Name) {
+			l.queues = append(l.queues, t)
+		}
+	}
+	if len(l.queues)+len(l.to.Streams)+len(l.to.Receivers) == 0 {
+		return nil
+	}
+	l.entry = Entry{Count: e.Count, Format: e.Format, Volatile: e.Volatile, Priority: e.Priority, Data: dead.Data}
+	if len(dead.Keys) > 0 {
+		l.entry.Key = []byte(dead.Keys[0])
+	}
+	return l
+}
+
+// send stores the letter. A target that refuses it does without.
+func (l *letter) send(tx *Tx) {
+	for _, q := range l.queues {
+		e := l.entry
+		if err := q.append(tx, &e); err != nil {
+			l.b.log.Debug("a dead message is refused", "queue", q.config().Name, "err", err)
+		}
+	}
+	for _, s := range l.to.Streams {
+		e := l.entry
+		if _, err := s.Append(tx, s.partitionOf(e.Key), &e, nil); err != nil {
+			l.b.log.Debug("a dead message is refused", "stream", s.config().Name, "err", err)
+		}
+	}
+}
+
+// publish tells the receivers of the subject space.
+func (l *letter) publish() {
+	if len(l.to.Receivers) == 0 {
+		return
+	}
+	ms, err := l.b.messages(&l.entry, nil)
+	if err != nil || len(ms) == 0 {
+		return
+	}
+	for _, r := range l.to.Receivers {
+		r.Receive(l.entry.Key, &ms[0])
+	}
+}
+
+// partitionOf spreads keys over a stream's partitions.
+func (s *Stream) partitionOf(key []byte) int {
+	h := fnv.New32a()
+	h.Write(key)
+	return int(h.Sum32() % uint32(s.Partitions()))
+}
+
+// bury takes dying messages out of the queue and sends them on, in one transaction:
+// none is lost, and none is in both places.
+func (q *Queue) bury(ds []death, now int64) {
+	letters := make([]*letter, len(ds))
+	if q.config().HasDeadLetter {
+		for i, d := range ds {
+			e, err := q.c.p.get(d.offset)
+			if err != nil {
+				q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", q.config().Name, "err", err)
+				continue
+			}
+			letters[i] = q.letter(e, d, now)
+		}
+	}
+	c, gone := q.c, make([]Offset, 0, len(ds))
+	tx := c.b.Begin()
+	c.mu.Lock()
+	for i, d := range ds {
+		f := c.mu.flights.find(d.offset)
+		if f == nil || f.state != dying {
+			letters[i] = nil // purged with its queue
+			continue
+		}
+		gone = c.land(f, gone)
+	}
+	c.mu.Unlock()
+	for _, l := range letters {
+		if l != nil {
+			l.send(tx)
+		}
+	}
+	if !q.gone {
+		deleteRanges(tx, c.p.log, gone)
+	}
+	tx.Commit()
+	for _, l := range letters {
+		if l != nil {
+			l.publish()
+		}
+	}
+}

@@ -1,0 +1,629 @@
+package core
+
+import (
+	"trivium/storage"
+)
+
+const (
+	// readAhead bounds what a run reads at once.
+	readAheadEntries = 256
+	readAheadBytes   = 1 << 20
+	// redoAhead is how many messages out of turn are looked at in one round.
+	redoAhead = 64
+	// runRounds is how many rounds a run may take before others get the worker.
+	runRounds = 8
+)
+
+// reader is what a run has read and not used yet. Only the run touches it.
+type reader struct {
+	ahead []Entry // from at on
+	at    int
+	from  Offset // where to read on
+	epoch uint64 // of the cursor when it was read
+	redo  []redoEntry
+	work  work
+
+	keys  []Message // of the entry at keysOf that holds several messages
+	keyOf *Entry
+}
+
+// work is what a round decided to do once it has let go of the lock.
+type work struct {
+	serve     []*Subscription // have a batch
+	idle      []*Subscription
+	ended     []*Subscription
+	settled   []Offset // by being handed over
+	retried   []retry
+	dying     []death
+	exhausted []retry
+	pending   int64 // matching messages not delivered yet, for the deliveries
+	now       int64
+	progress  bool
+}
+
+// retry is a message's number of attempts.
+type retry struct {
+	offset   Offset
+	attempts int32
+}
+
+func (w *work) reset(now int64) {
+	clear(w.serve)
+	clear(w.idle)
+	clear(w.dying)
+	*w = work{
+		serve: w.serve[:0], idle: w.idle[:0], settled: w.settled[:0], retried: w.retried[:0],
+		dying: w.dying[:0], exhausted: w.exhausted[:0], now: now,
+	}
+}
+
+// run is the Cursor's turn on a worker.
+func (c *Cursor) run() (more bool) {
+	for range runRounds {
+		if !c.round() {
+			if r := &c.read; r.at == len(r.ahead) {
+				r.ahead, r.at = nil, 0
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// round hands out what it can, once: look under the lock, read without it, decide
+// under it, act without it. It reports whether there may be more to do.
+func (c *Cursor) round() (more bool) {
+	w := &c.read.work
+	w.reset(c.b.now())
+
+	c.mu.Lock()
+	if c.mu.gone {
+		w.ended = c.mu.ended
+		c.mu.ended = nil
+		tell := !c.mu.told
+		c.mu.told = true
+		events, inactive := c.mu.events, c.mu.inactive
+		c.mu.Unlock()
+		for _, s := range w.ended {
+			if s.begin() {
+				s.sink.Ended(s, &Error{Code: Gone, Op: "deliver", Name: c.Config().Name})
+				s.end()
+			}
+		}
+		if tell && events != nil {
+			events.Deleted(c, inactive)
+		}
+		return false
+	}
+	if c.idleOut(w.now) {
+		c.mu.Unlock()
+		c.expire()
+		return true
+	}
+	c.overdue(w)
+	w.dying = append(w.dying, c.mu.dying...)
+	clear(c.mu.dying)
+	c.mu.dying = c.mu.dying[:0]
+	w.exhausted = append(w.exhausted, c.mu.spent...)
+	c.mu.spent = nil
+	paused := c.mu.cfg.PausedUntil > w.now
+	if paused {
+		c.arm(c.mu.cfg.PausedUntil)
+	}
+	willing := !paused && c.willing()
+	look := willing || c.q != nil && c.q.housekeeping()
+	end := c.p.log.End()
+	next, epoch := c.mu.next, c.mu.epoch
+	if look {
+		c.popRedo()
+	}
+	c.mu.Unlock()
+
+	if look {
+		c.readRedo()
+		if c.read.epoch != epoch {
+			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
+		}
+		if c.q != nil && c.q.config().Priorities > 0 {
+			c.sortAhead(end)
+		} else if next < end && len(c.read.redo) < redoAhead {
+			c.fill(next)
+		}
+	}
+	if c.q == nil && c.p.keys == nil && willing {
+		w.pending = c.p.liveFrom(next)
+	}
+
+	c.mu.Lock()
+	if c.mu.gone {
+		c.mu.Unlock()
+		return true
+	}
+	drained := !look
+	if look && c.mu.epoch == c.read.epoch {
+		if c.q != nil {
+			w.pending = c.q.readyLocked()
+		}
+		drained = c.assign(paused)
+		c.mu.fresh = max(c.mu.fresh, end)
+	}
+	if c.mu.epoch == c.read.epoch {
+		c.mu.redo.unpop(c, c.read.redo)
+	}
+	clear(c.read.redo)
+	c.read.redo = c.read.redo[:0]
+	drained = drained && c.mu.redo.empty() && c.mu.next >= c.p.log.End()
+	for _, s := range c.mu.subs {
+		if (s.idle && drained && !paused) || s.short {
+			w.idle = append(w.idle, s)
+			s.busy, s.idle, s.short = true, false, false
+		}
+	}
+	for _, s := range c.mu.fetches { // one round is all they get
+		s.busy = true
+		w.idle = append(w.idle, s)
+	}
+	c.mu.fetches = nil
+	events := c.mu.events
+	c.mu.Unlock()
+
+	c.persist(w)
+	if len(w.dying) > 0 {
+		c.q.bury(w.dying, w.now)
+		w.progress = true
+	}
+	for _, s := range w.serve {
+		s.sink.Deliver(s, s.batch)
+	}
+	for _, s := range w.idle {
+		s.sink.Idle(s)
+	}
+	if len(w.serve)+len(w.idle) > 0 {
+		c.mu.Lock()
+		for _, s := range w.serve {
+			s.release()
+		}
+		for _, s := range w.idle {
+			s.release()
+		}
+		c.mu.Unlock()
+	}
+	if events != nil {
+		for _, x := range w.exhausted {
+			events.Exhausted(c, x.offset, int(x.attempts))
+		}
+	}
+	return w.progress
+}
+
+// begin announces a call of the sink, unless the subscription is closed.
+func (s *Subscription) begin() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.busy = true
+	return true
+}
+
+func (s *Subscription) end() {
+	s.c.mu.Lock()
+	s.release()
+	s.c.mu.Unlock()
+}
+
+// overdue gives back what was not settled in time, or whose delay has passed.
+// Requires: mu.
+func (c *Cursor) overdue(w *work) {
+	if c.mu.soonest == 0 || c.mu.soonest > w.now {
+		if c.mu.soonest != 0 {
+			c.arm(c.mu.soonest) // the timer may have fired for something else
+		}
+		return
+	}
+	c.mu.soonest = 0
+	for f := range c.mu.flights.all {
+		if f.deadline == 0 || f.state != inFlight && f.state != waiting {
+			continue
+		}
+		if f.deadline > w.now {
+			c.deadline(f.deadline)
+			continue
+		}
+		c.releaseWindows(f)
+		c.giveBack(f, w)
+	}
+}
+
+// deadline makes sure that the cursor looks at its deadlines at that time.
+// Requires: mu.
+func (c *Cursor) deadline(at int64) {
+	if c.mu.soonest == 0 || at < c.mu.soonest {
+		c.mu.soonest = at
+		c.arm(at)
+	}
+}
+
+// arm has the cursor woken at that time, if not before.
+func (c *Cursor) arm(at int64) { c.b.timers.before(&c.timer, at) }
+
+// giveBack makes a held message ready again, unless it had its attempts.
+// Requires: mu.
+func (c *Cursor) giveBack(f *flight, w *work) {
+	f.deadline = 0
+	if most := c.maxAttempts(); most > 0 && int(f.attempts) >= most {
+		if c.q != nil {
+			f.state = dying
+			w.dying = append(w.dying, death{f.offset, DeliveryLimit, f.attempts})
+			return
+		}
+		w.exhausted = append(w.exhausted, retry{f.offset, f.attempts})
+		c.unhold(f)
+		c.mu.flights.remove(f)
+		return
+	}
+	c.unhold(f)
+	f.state = ready
+	c.mu.redo.push(c, f)
+}
+
+func (c *Cursor) maxAttempts() int {
+	if c.q != nil {
+		return c.q.config().MaxAttempts
+	}
+	return c.mu.cfg.MaxAttempts
+}
+
+// hold counts a flight that is not ready, unhold uncounts it. Requires: mu.
+func (c *Cursor) hold(f *flight) {
+	c.mu.held++
+	c.mu.heldLen += int64(f.size)
+}
+
+func (c *Cursor) unhold(f *flight) {
+	if f.state != ready && f.state != settled {
+		c.mu.held--
+		c.mu.heldLen -= int64(f.size)
+	}
+}
+
+// releaseWindows gives back the room a flight took. Requires: mu.
+func (c *Cursor) releaseWindows(f *flight) {
+	if s := f.sub; s != nil {
+		f.sub = nil
+		for _, w := range s.o.Windows {
+			w.release(1)
+		}
+	}
+}
+
+// popRedo takes what comes out of turn. Requires: mu.
+func (c *Cursor) popRedo() {
+	r := &c.mu.redo
+	for len(c.read.redo) < redoAhead {
+		level := -1
+		if len(r.fifo) == 0 && len(r.heap) == 0 {
+			for i := len(r.levels) - 1; i >= 0 && level < 0; i-- {
+				if len(r.levels[i]) > 0 {
+					level = i
+				}
+			}
+		}
+		o, ok := r.pop()
+		if !ok {
+			return
+		}
+		f := c.mu.flights.find(o)
+		if level < 0 && (f == nil || f.state != ready) || f != nil && f.state != ready {
+			continue // settled meanwhile
+		}
+		c.read.redo = append(c.read.redo, redoEntry{offset: o, level: level})
+	}
+}
+
+// readRedo reads the entries of what comes out of turn; those that are gone get nil.
+func (c *Cursor) readRedo() {
+	var es []Entry
+	for i := range c.read.redo {
+		r := &c.read.redo[i]
+		if n := len(es); n > 0 && r.offset >= es[n-1].Offset && r.offset < es[n-1].Next() {
+			r.entry = &es[n-1]
+			continue
+		}
+		got, _, err := c.p.log.Read(r.offset, Limit{Entries: 1}, make([]Entry, 0, 1))
+		if err != nil {
+			c.failed(err)
+			continue
+		}
+		if len(got) > 0 && got[0].Offset <= r.offset && r.offset < got[0].Next() {
+			r.entry = &got[0]
+			es = got
+		}
+	}
+}
+
+// fill reads ahead from next, if nothing is left of what was read before.
+func (c *Cursor) fill(next Offset) {
+	r := &c.read
+	for r.at < len(r.ahead) && r.ahead[r.at].Next() <= next {
+		r.at++
+	}
+	if r.at < len(r.ahead) && r.ahead[r.at].Offset <= next {
+		return
+	}
+	if r.at < len(r.ahead) && r.from > next {
+		return // what lies between is deleted
+	}
+	c.readFrom(next)
+}
+
+func (c *Cursor) readFrom(o Offset) {
+	r := &c.read
+	n := min(int(c.p.log.End()-o), readAheadEntries)
+	es, next, err := c.p.log.Read(o, Limit{Entries: n, Bytes: readAheadBytes}, make([]Entry, 0, max(n, 1)))
+	if err != nil {
+		c.failed(err)
+	}
+	r.ahead, r.at, r.from = es, 0, next
+}
+
+// failed reports a read that failed; a damaged entry is passed over.
+func (c *Cursor) failed(err error) {
+	if storage.IsCorrupt(err) {
+		c.b.log.Error("a stored message is damaged and passed over", "stream", c.s.config().Name, "err", err)
+		return
+	}
+	c.b.log.Error("cannot read a log", "stream", c.s.config().Name, "err", err)
+}
+
+// sortAhead puts all that became visible into the queue's priority levels.
+func (c *Cursor) sortAhead(end Offset) {
+	levels := c.q.config().Priorities
+	for {
+		c.mu.Lock()
+		next := c.mu.next
+		c.mu.Unlock()
+		if next >= end {
+			return
+		}
+		c.readFrom(next)
+		r := &c.read
+		c.mu.Lock()
+		if c.mu.next == next {
+			for i := range r.ahead {
+				e := &r.ahead[i]
+				for o := max(e.Offset, next); o < e.Next(); o++ {
+					c.mu.redo.level(o, min(int(e.Priority), levels))
+				}
+			}
+			c.mu.next = max(next+1, r.from)
+		}
+		c.mu.Unlock()
+		r.ahead, r.at = nil, 0
+	}
+}
+
+// assign decides who gets what was read, in order, and reports whether it ran out
+// of messages. Requires: mu.
+func (c *Cursor) assign(paused bool) (drained bool) {
+	r := &c.read
+	for len(r.redo) > 0 {
+		x := r.redo[0]
+		f := c.mu.flights.find(x.offset)
+		switch {
+		case f != nil && f.state != ready, f == nil && x.level < 0:
+			// settled while it was read
+		case x.entry == nil || x.entry.Count > 1 && !c.p.log.Live(x.offset):
+			if f != nil { // deleted
+				c.mu.flights.remove(f)
+			}
+		default:
+			if f == nil && c.mu.acked != nil && c.mu.acked.Exists(uint64(x.offset)) {
+				break
+			}
+			if !c.give(x.entry, x.offset, f, max(x.level, 0), paused) {
+				return false
+			}
+		}
+		r.redo = r.redo[1:]
+	}
+	if c.q != nil && c.q.config().Priorities > 0 {
+		return true
+	}
+	for {
+		for r.at < len(r.ahead) && r.ahead[r.at].Next() <= c.mu.next {
+			r.at++
+		}
+		if r.at == len(r.ahead) {
+			if r.from > c.mu.next {
+				c.skip(r.from) // deleted ones
+			}
+			r.work.progress = r.work.progress || c.mu.next < c.p.log.End()
+			return true
+		}
+		e := &r.ahead[r.at]
+		for o := max(e.Offset, c.mu.next); o < e.Next(); o++ {
+			if o > c.mu.next {
+				c.skip(o)
+			}
+			if c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) || !c.wants(c.keyAt(e, o)) ||
+				e.Count > 1 && !c.p.log.Live(o) || c.hidden(e, o) {
+				c.skip(o + 1)
+				continue
+			}
+			if !c.give(e, o, nil, 0, paused) {
+				return false
+			}
+		}
+	}
+}
+
+// skip moves next on to o. Requires: mu.
+func (c *Cursor) skip(o Offset) {
+	if c.mu.acked != nil {
+		for ; c.mu.next < o && !c.mu.acked.IsEmpty(); c.mu.next++ {
+			c.mu.acked.Delete(uint64(c.mu.next))
+		}
+		if c.mu.acked.IsEmpty() {
+			c.mu.acked = nil
+		}
+	}
+	c.mu.next = o
+}
+
+// several decodes the entry that holds several messages.
+func (c *Cursor) several(e *Entry, o Offset) *Message {
+	if c.read.keyOf != e {
+		ms, err := c.b.messages(e, c.read.keys[:0])
+		if err != nil || len(ms) < int(e.Count) {
+			ms = make([]Message, e.Count)
+		}
+		c.read.keys, c.read.keyOf = ms, e
+	}
+	return &c.read.keys[o-e.Offset]
+}
+
+// keyAt is the key of the message at o.
+func (c *Cursor) keyAt(e *Entry, o Offset) []byte {
+	if e.Count == 1 || len(c.mu.cfg.Filters) == 0 {
+		return e.Key
+	}
+	return c.several(e, o).Key
+}
+
+// hidden reports whether o is a position without a message.
+func (c *Cursor) hidden(e *Entry, o Offset) bool {
+	return e.Producer.Control || e.Count > 1 && len(c.mu.cfg.Filters) > 0 && c.several(e, o).Hidden
+}
+
+// give hands out one message, or lets it expire, or drops it as one too many, and
+// reports whether it did. f is its flight, if it has one. Requires: mu.
+func (c *Cursor) give(e *Entry, o Offset, f *flight, level int, paused bool) bool {
+	w := &c.read.work
+	var at int64
+	if c.q != nil {
+		at = c.q.deadline(e)
+	}
+	// A message that may not wait at all is given to who can take it at once.
+	expired := at != 0 && at <= w.now
+	if !expired || o >= c.mu.fresh && at <= e.Time {
+		if s := c.pickFor(e, f, paused); s != nil {
+			c.hand(s, e, o, f, level)
+			return true
+		}
+	}
+	switch {
+	case expired:
+		c.die(e, o, f, level, Expired)
+	case c.q != nil && c.q.overLocked():
+		c.die(e, o, f, level, MaxLen)
+	default:
+		if at != 0 {
+			c.arm(at) // it stays at the head
+		}
+		return false
+	}
+	return true
+}
+
+// pickFor is choose within the cursor's own bounds. Requires: mu.
+func (c *Cursor) pickFor(e *Entry, f *flight, paused bool) *Subscription {
+	if paused {
+		return nil
+	}
+	if most := c.mu.cfg.MaxInFlight; most > 0 && c.mu.held >= int64(most) && (f == nil || f.attempts == 0) && c.mu.cfg.Ack != AckNone {
+		c.mu.blocked = true
+		return nil
+	}
+	return c.choose(e)
+}
+
+// hand gives a message to s. Requires: mu.
+func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int) {
+	w := &c.read.work
+	w.progress = true
+	first := f == nil || f.attempts == 0
+	attempts := int32(0)
+	if f != nil {
+		attempts = f.attempts
+	} else if n, ok := c.mu.past[o]; ok {
+		attempts = n
+		delete(c.mu.past, o)
+	} else if o < c.mu.seen {
+		attempts = 1
+	}
+	redelivered := attempts > 0 || f != nil && f.number > 0
+	attempts++
+	c.mu.deliveries++
+	c.mu.lastActive = w.now
+	if first {
+		c.mu.delivered = max(c.mu.delivered, o)
+		if c.mu.pending > 0 {
+			c.mu.pending--
+		}
+		w.pending = max(w.pending-1, 0)
+	} else if c.q != nil {
+		w.pending = max(w.pending-1, 0)
+	}
+	if f == nil && o >= c.mu.next {
+		c.skip(o + 1)
+	}
+	if s.o.AutoAck || c.mu.cfg.Ack == AckNone {
+		w.settled = append(w.settled, o)
+		if f != nil {
+			c.mu.flights.remove(f)
+		}
+	} else {
+		if f == nil {
+			f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
+		}
+		f.state, f.sub, f.attempts, f.number = inFlight, s, attempts, c.mu.deliveries
+		f.size = int32(size(e))
+		c.hold(f)
+		if wait := c.ackWait(attempts); wait > 0 {
+			f.deadline = w.now + wait
+			c.deadline(f.deadline)
+		}
+		if attempts > 1 && c.q == nil {
+			w.retried = append(w.retried, retry{o, attempts})
+		}
+	}
+	d := Delivery{Entry: e, Offset: o, Attempt: int(attempts), Number: c.mu.deliveries, Redelivered: redelivered}
+	if d.Pending = w.pending; c.q == nil && c.p.keys != nil {
+		d.Pending = c.mu.pending
+	}
+	s.batch = append(s.batch, d)
+	s.idle = true
+	if !s.busy {
+		s.busy = true
+		w.serve = append(w.serve, s)
+	}
+}
+
+// ackWait is how long a message may stay unsettled after so many attempts.
+func (c *Cursor) ackWait(attempts int32) int64 {
+	if b := c.mu.cfg.Backoff; len(b) > 0 {
+		return int64(b[min(int(attempts), len(b))-1])
+	}
+	return int64(c.mu.cfg.AckWait)
+}
+
+// die takes a message out to be dead-lettered. Requires: mu.
+func (c *Cursor) die(e *Entry, o Offset, f *flight, level int, reason string) {
+	w := &c.read.work
+	if f == nil {
+		if o >= c.mu.next {
+			c.skip(o + 1)
+		}
+		f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
+	}
+	if n, ok := c.mu.past[o]; ok {
+		f.attempts = n
+		delete(c.mu.past, o)
+	}
+	f.state, f.size = dying, int32(size(e))
+	c.hold(f)
+	w.pending = max(w.pending-1, 0)
+	w.dying = append(w.dying, death{o, reason, f.attempts})
+}

@@ -1,0 +1,478 @@
+package core
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/nats-io/nats-server/v2/server/stree"
+)
+
+// KeyState is what the key index knows of one key.
+type KeyState struct {
+	First, Last Offset
+	Messages    int64
+}
+
+// keyIndex knows the key of every live message of a Log: 12 bytes a message, and
+// one record and one tree leaf a key. It includes messages that are on their way
+// to disk. The messages of one key are linked by distances, so that the next one
+// in either direction is found at once.
+//
+// It is written under the sequencer and read from anywhere.
+type keyIndex struct {
+	mu    sync.RWMutex
+	tree  *stree.SubjectTree[uint32] // key -> id
+	odd   map[string]uint32          // the keys that the tree cannot hold
+	keys  []keyInfo                  // by id; 0 is not used
+	free  []uint32
+	base  Offset // of pages[0], a multiple of pageLen
+	pages []*keyPage
+}
+
+type keyInfo struct {
+	name string
+	KeyState
+}
+
+const (
+	pageLen = 64
+	// far is a distance that does not fit: the neighbour is found by searching.
+	far = ^uint32(0)
+)
+
+type keyPage struct {
+	refs [pageLen]keyRef
+	live int
+}
+
+// keyRef is one message: its key's id, 0 if it is not live, and how far away the
+// key's neighbours are, 0 if there are none.
+type keyRef struct{ id, prev, next uint32 }
+
+func newKeyIndex() *keyIndex {
+	return &keyIndex{tree: stree.NewSubjectTree[uint32](), odd: map[string]uint32{}, keys: make([]keyInfo, 1), base: -1}
+}
+
+// treeKey reports whether the tree can hold k.
+func treeKey(k []byte) bool { return len(k) > 0 && bytes.IndexByte(k, 127) < 0 }
+
+// text views k as a string for a lookup.
+func text(k []byte) string { return unsafe.String(unsafe.SliceData(k), len(k)) }
+
+// raw views s as bytes that must not be written to.
+func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// id is the id of a key, 0 if no live message has it. Requires: mu.
+func (x *keyIndex) id(k []byte) uint32 {
+	if treeKey(k) {
+		if v, ok := x.tree.Find(k); ok {
+			return *v
+		}
+		return 0
+	}
+	return x.odd[text(k)]
+}
+
+// ref returns the place of o, nil if it is outside of what is known. Requires: mu.
+func (x *keyIndex) ref(o Offset) *keyRef {
+	if i := (o - x.base) / pageLen; o >= x.base && x.base >= 0 && int(i) < len(x.pages) {
+		if p := x.pages[i]; p != nil {
+			return &p.refs[o%pageLen]
+		}
+	}
+	return nil
+}
+
+func distance(d Offset) uint32 {
+	if d >= Offset(far) {
+		return far
+	}
+	return uint32(d)
+}
+
+// add puts o, which must be higher than all before it, at the end of key k.
+func (x *keyIndex) add(o Offset, k []byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	id := x.id(k)
+	if id == 0 {
+		name := string(k)
+		if n := len(x.free); n > 0 {
+			id, x.free = x.free[n-1], x.free[:n-1]
+		} else {
+			id = uint32(len(x.keys))
+			x.keys = append(x.keys, keyInfo{})
+		}
+		x.keys[id] = keyInfo{name, KeyState{First: o, Last: NoOffset}}
+		if treeKey(k) {
+			x.tree.Insert(raw(name), id)
+		} else {
+			x.odd[name] = id
+		}
+	}
+	if len(x.pages) == 0 {
+		x.base = o - o%pageLen
+	}
+	page := int((o - x.base) / pageLen)
+	for len(x.pages) <= page {
+		x.pages = append(x.pages, nil)
+	}
+	if x.pages[page] == nil {
+		x.pages[page] = new(keyPage)
+	}
+	info := &x.keys[id]
+	r := &x.pages[page].refs[o%pageLen]
+	r.id = id
+	if info.Last != NoOffset {
+		r.prev = distance(o - info.Last)
+		x.ref(info.Last).next = r.prev
+	}
+	x.pages[page].live++
+	info.Last = o
+	info.Messages++
+}
+
+// remove takes o out and returns its key.
+func (x *keyIndex) remove(o Offset) (key string, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := x.ref(o)
+	if r == nil || r.id == 0 {
+		return "", false
+	}
+	id := r.id
+	info := &x.keys[id]
+	key = info.name
+	prev, next := x.prev(o, r), x.next(o, r)
+	if prev != NoOffset {
+		x.ref(prev).next = 0
+		if next != NoOffset {
+			x.ref(prev).next = distance(next - prev)
+		}
+	} else {
+		info.First = next
+	}
+	if next != NoOffset {
+		x.ref(next).prev = 0
+		if prev != NoOffset {
+			x.ref(next).prev = distance(next - prev)
+		}
+	} else {
+		info.Last = prev
+	}
+	*r = keyRef{}
+	if info.Messages--; info.Messages == 0 {
+		if treeKey(raw(key)) {
+			x.tree.Delete(raw(key))
+		} else {
+			delete(x.odd, key)
+		}
+		*info = keyInfo{}
+		x.free = append(x.free, id)
+	}
+	page := (o - x.base) / pageLen
+	if x.pages[page].live--; x.pages[page].live == 0 {
+		x.pages[page] = nil
+		x.shrink()
+	}
+	return key, true
+}
+
+// shrink gives back pages at the front.
+func (x *keyIndex) shrink() {
+	n := 0
+	for n < len(x.pages)-1 && x.pages[n] == nil {
+		n++
+	}
+	x.base += Offset(n) * pageLen
+	if x.pages = x.pages[n:]; cap(x.pages) > 2*len(x.pages)+1024 {
+		x.pages = slices.Clone(x.pages)
+	}
+}
+
+// next and prev are the neighbours of o with the same key. Requires: mu.
+func (x *keyIndex) next(o Offset, r *keyRef) Offset {
+	switch r.next {
+	case 0:
+		return NoOffset
+	case far:
+		for n := o + Offset(far); ; n++ {
+			if q := x.ref(n); q != nil && q.id == r.id {
+				return n
+			}
+		}
+	}
+	return o + Offset(r.next)
+}
+
+func (x *keyIndex) prev(o Offset, r *keyRef) Offset {
+	switch r.prev {
+	case 0:
+		return NoOffset
+	case far:
+		for n := o - Offset(far); ; n-- {
+			if q := x.ref(n); q != nil && q.id == r.id {
+				return n
+			}
+		}
+	}
+	return o - Offset(r.prev)
+}
+
+// key is the key of the live message at o.
+func (x *keyIndex) key(o Offset) (string, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if r := x.ref(o); r != nil && r.id != 0 {
+		return x.keys[r.id].name, true
+	}
+	return "", false
+}
+
+// state is what is known of a key, counting only messages below end.
+func (x *keyIndex) state(k []byte, end Offset) (KeyState, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.stateOf(x.id(k), end)
+}
+
+// Requires: mu.
+func (x *keyIndex) stateOf(id uint32, end Offset) (KeyState, bool) {
+	if id == 0 {
+		return KeyState{NoOffset, NoOffset, 0}, false
+	}
+	st := x.keys[id].KeyState
+	for st.Last >= end {
+		st.Messages--
+		if st.Last = x.prev(st.Last, x.ref(st.Last)); st.Last == NoOffset {
+			return KeyState{NoOffset, NoOffset, 0}, false
+		}
+	}
+	return st, true
+}
+
+// wild reports whether a pattern may match more than the subject equal to it.
+func wild(pattern string) bool { return strings.ContainsAny(pattern, "*>#") }
+
+// match calls f for the ids of the keys that match pattern, "" meaning all, until
+// f returns false. Requires: mu.
+func (x *keyIndex) match(pattern string, f func(id uint32) bool) {
+	if pattern != "" && !wild(pattern) {
+		if id := x.id(raw(pattern)); id != 0 {
+			f(id)
+		}
+		return
+	}
+	more := true
+	if pattern == "" || pattern == ">" || strings.Contains(pattern, "#") {
+		x.tree.IterOrdered(func(k []byte, id *uint32) bool {
+			if pattern == "" || SubjectMatches(pattern, text(k)) {
+				more = f(*id)
+			}
+			return more
+		})
+	} else {
+		x.tree.MatchUntil(raw(pattern), func(k []byte, id *uint32) bool {
+			more = f(*id)
+			return more
+		})
+	}
+	if !more {
+		return
+	}
+	for k, id := range x.odd {
+		if (pattern == "" || SubjectMatches(pattern, k)) && !f(id) {
+			return
+		}
+	}
+}
+
+// each calls f for every live message of a key in [from, to), in order. Requires: mu.
+func (x *keyIndex) each(id uint32, from, to Offset, f func(o Offset) bool) {
+	info := &x.keys[id]
+	if info.Last < from || info.First >= to {
+		return
+	}
+	o := info.First
+	if o < from { // seek from the end, which is where readers are
+		o = info.Last
+		for {
+			p := x.prev(o, x.ref(o))
+			if p == NoOffset || p < from {
+				break
+			}
+			o = p
+		}
+	}
+	for o != NoOffset && o < to {
+		next := x.next(o, x.ref(o))
+		if !f(o) {
+			return
+		}
+		o = next
+	}
+}
+
+// offsets returns the live messages in [from, to) whose key matches one of the
+// patterns (none = all), in order.
+func (x *keyIndex) offsets(patterns []string, from, to Offset) []Offset {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var all []Offset
+	add := func(o Offset) bool { all = append(all, o); return true }
+	if len(patterns) == 0 {
+		x.live(from, to, func(o Offset, _ uint32) bool { return add(o) })
+		return all
+	}
+	for _, p := range patterns {
+		x.match(p, func(id uint32) bool {
+			x.each(id, from, to, add)
+			return true
+		})
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// offsetsOf returns the live messages of one key before to.
+func (x *keyIndex) offsetsOf(k string, to Offset) (all []Offset) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if id := x.id(raw(k)); id != 0 {
+		x.each(id, 0, to, func(o Offset) bool { all = append(all, o); return true })
+	}
+	return all
+}
+
+// count is the number of live messages in [from, to) whose key matches one of the
+// patterns (none = all).
+func (x *keyIndex) count(patterns []string, from, to Offset) (n int64) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	one := func(Offset) bool { n++; return true }
+	if len(patterns) == 0 {
+		x.livePages(from, to, func(first Offset, p *keyPage) bool {
+			if first >= from && first+pageLen <= to {
+				n += int64(p.live)
+				return true
+			}
+			p.live1(first, from, to, func(o Offset, _ uint32) bool { return one(o) })
+			return true
+		})
+		return n
+	}
+	seen := map[uint32]bool{}
+	for _, p := range patterns {
+		x.match(p, func(id uint32) bool {
+			if len(patterns) > 1 {
+				if seen[id] {
+					return true
+				}
+				seen[id] = true
+			}
+			if k := &x.keys[id]; k.First >= from && k.Last < to {
+				n += k.Messages
+			} else {
+				x.each(id, from, to, one)
+			}
+			return true
+		})
+	}
+	return n
+}
+
+// livePages calls f for each page that overlaps [from, to) and holds a live
+// message. Requires: mu.
+func (x *keyIndex) livePages(from, to Offset, f func(first Offset, p *keyPage) bool) {
+	if len(x.pages) == 0 {
+		return
+	}
+	for i := int(max(0, from-x.base) / pageLen); i < len(x.pages); i++ {
+		first := x.base + Offset(i)*pageLen
+		if first >= to {
+			return
+		}
+		if p := x.pages[i]; p != nil && !f(first, p) {
+			return
+		}
+	}
+}
+
+// live1 calls f for the live messages of one page in [from, to).
+func (p *keyPage) live1(first, from, to Offset, f func(o Offset, id uint32) bool) bool {
+	for i := range p.refs {
+		if o := first + Offset(i); p.refs[i].id != 0 && o >= from && o < to && !f(o, p.refs[i].id) {
+			return false
+		}
+	}
+	return true
+}
+
+// live calls f for each live message in [from, to). Requires: mu.
+func (x *keyIndex) live(from, to Offset, f func(o Offset, id uint32) bool) {
+	x.livePages(from, to, func(first Offset, p *keyPage) bool { return p.live1(first, from, to, f) })
+}
+
+// nextMatch is the first live message in [from, to) whose key matches pattern,
+// "" meaning any.
+func (x *keyIndex) nextMatch(pattern string, from, to Offset) Offset {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	found := NoOffset
+	if pattern != "" && !wild(pattern) {
+		if id := x.id(raw(pattern)); id != 0 {
+			x.each(id, from, to, func(o Offset) bool { found = o; return false })
+		}
+		return found
+	}
+	matches := map[uint32]bool{}
+	x.live(from, to, func(o Offset, id uint32) bool {
+		m, ok := matches[id]
+		if !ok {
+			m = pattern == "" || SubjectMatches(pattern, x.keys[id].name)
+			matches[id] = m
+		}
+		if m {
+			found = o
+		}
+		return !m
+	})
+	return found
+}
+
+// last is the last message, including those on their way to disk, whose key
+// matches pattern.
+func (x *keyIndex) last(pattern string) Offset {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	last := NoOffset
+	x.match(pattern, func(id uint32) bool { last = max(last, x.keys[id].Last); return true })
+	return last
+}
+
+// lasts returns the last message of each key that matches one of the patterns (none
+// = all), in order.
+func (x *keyIndex) lasts(patterns []string) []Offset {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if len(patterns) == 0 {
+		patterns = []string{""}
+	}
+	var all []Offset
+	for _, p := range patterns {
+		x.match(p, func(id uint32) bool { all = append(all, x.keys[id].Last); return true })
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// lastOf is the last of them, NoOffset if there are none.
+func (x *keyIndex) lastOf(patterns []string) Offset {
+	if all := x.lasts(patterns); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return NoOffset
+}

@@ -1,0 +1,307 @@
+package core
+
+import "math"
+
+// maxOffset is above every offset.
+const maxOffset Offset = math.MaxInt64
+
+// first is the first live offset as decided, next if there is none. Requires: the
+// sequencer.
+func (p *partition) first() Offset {
+	p.start = max(p.start, p.log.Start())
+	if p.keys != nil {
+		if o := p.keys.nextMatch("", p.start, maxOffset); o != NoOffset {
+			p.start = o
+		} else {
+			p.start = Offset(p.next.Load())
+		}
+	}
+	return p.start
+}
+
+// limit drops the oldest messages that exceed the partition's limits.
+func (p *partition) limit(tx *Tx) {
+	c := p.s.config()
+	if c.MaxMessages > 0 {
+		for n := p.log.Messages() - c.MaxMessages; n > 0; n = p.log.Messages() - c.MaxMessages {
+			from := p.first()
+			if p.keys != nil {
+				p.remove(tx, from)
+				continue
+			}
+			next := Offset(p.next.Load())
+			if from >= next {
+				break
+			}
+			p.trim(tx, min(from+Offset(n), next))
+		}
+	}
+	if c.MaxBytes > 0 && p.log.Bytes() > c.MaxBytes {
+		if p.keys == nil {
+			// Entries' borders are not known here, and must not be read under the sequencer.
+			tx.wakeAfter(&p.s.janitor)
+			return
+		}
+		for p.log.Bytes() > c.MaxBytes && p.log.Messages() > 0 {
+			p.remove(tx, p.first())
+		}
+	}
+}
+
+// limitKey drops the oldest messages of a key that has too many.
+func (p *partition) limitKey(tx *Tx, k []byte) {
+	most := p.s.config().MaxMessagesPerKey
+	if most <= 0 || p.keys == nil {
+		return
+	}
+	for {
+		st, ok := p.keys.state(k, maxOffset)
+		if !ok || st.Messages <= most {
+			return
+		}
+		p.remove(tx, st.First)
+	}
+}
+
+// limitKeys applies a new limit to all keys.
+func (p *partition) limitKeys(tx *Tx) {
+	most := p.s.config().MaxMessagesPerKey
+	if most <= 0 || p.keys == nil {
+		return
+	}
+	var over []string
+	p.keys.mu.RLock()
+	p.keys.match("", func(id uint32) bool {
+		if k := &p.keys.keys[id]; k.Messages > most {
+			over = append(over, k.name)
+		}
+		return true
+	})
+	p.keys.mu.RUnlock()
+	for _, k := range over {
+		p.limitKey(tx, raw(k))
+	}
+}
+
+// remove deletes one message, and reports whether it may have been there.
+func (p *partition) remove(tx *Tx, o Offset) bool {
+	if p.keys != nil {
+		k, ok := p.keys.remove(o)
+		if !ok {
+			return false
+		}
+		for _, c := range p.s.waiting {
+			c.removed(p, o, k)
+		}
+	} else if o < p.start || o >= Offset(p.next.Load()) {
+		return false
+	}
+	before := p.log.Messages()
+	tx.Delete(p.log, o, o+1)
+	return p.log.Messages() < before
+}
+
+// trim deletes everything below before, and counts it.
+func (p *partition) trim(tx *Tx, before Offset) int64 {
+	before = min(before, Offset(p.next.Load()))
+	from := p.first()
+	if before <= from {
+		return 0
+	}
+	if p.keys != nil {
+		for _, o := range p.keys.offsets(nil, from, before) {
+			k, _ := p.keys.remove(o)
+			for _, c := range p.s.waiting {
+				c.removed(p, o, k)
+			}
+		}
+	}
+	n := p.log.Messages()
+	tx.Delete(p.log, from, before)
+	p.start = before
+	return n - p.log.Messages()
+}
+
+// Rollup removes what came before the message at o: all of it, or with the same
+// key.
+func (s *Stream) Rollup(tx *Tx, partition int, o Offset, sameKey bool) {
+	p := s.partition(partition)
+	if !sameKey {
+		p.trim(tx, o)
+		return
+	}
+	if p.keys == nil {
+		return
+	}
+	if k, ok := p.keys.key(o); ok {
+		for _, old := range p.keys.offsetsOf(k, o) {
+			p.remove(tx, old)
+		}
+	}
+}
+
+// Remove deletes a message and reports whether it was there. Trim removes all
+// before an offset, and counts what it removed.
+func (s *Stream) Remove(tx *Tx, partition int, o Offset) bool {
+	p := s.partition(partition)
+	return p != nil && p.remove(tx, o)
+}
+
+func (s *Stream) Trim(tx *Tx, partition int, before Offset) (n int64) {
+	if p := s.partition(partition); p != nil {
+		n = p.trim(tx, before)
+	}
+	return n
+}
+
+// Purge removes the messages whose key matches pattern ("" = all), below before
+// (NoOffset = all) and keeping the last keep of them; it counts what it removed. Needs
+// KeyIndex if pattern or keep is set.
+func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int64, err error) {
+	if before == NoOffset {
+		before = maxOffset
+	}
+	if pattern == "" && keep == 0 {
+		for _, p := range *s.parts.Load() {
+			n += p.trim(tx, before)
+		}
+		return n, nil
+	}
+	p := s.partition(0)
+	if p.keys == nil {
+		return 0, &Error{Code: Invalid, Op: "purge", Name: s.config().Name, Want: "a key index"}
+	}
+	var patterns []string
+	if pattern != "" {
+		patterns = []string{pattern}
+	}
+	all := p.keys.offsets(patterns, 0, before)
+	if int64(len(all)) <= keep {
+		return 0, nil
+	}
+	for _, o := range all[:int64(len(all))-keep] {
+		if p.remove(tx, o) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Keys calls f for each key with live messages that matches pattern (a subject pattern, ""
+// = all) until f returns false. These need KeyIndex and one partition.
+func (s *Stream) Keys(pattern string, f func(key []byte, k KeyState) bool) {
+	p := s.partition(0)
+	if p.keys == nil {
+		return
+	}
+	type keyed struct {
+		name string
+		st   KeyState
+	}
+	var all []keyed // so that f runs without the lock
+	end := p.log.End()
+	p.keys.mu.RLock()
+	p.keys.match(pattern, func(id uint32) bool {
+		if st, ok := p.keys.stateOf(id, end); ok {
+			all = append(all, keyed{p.keys.keys[id].name, st})
+		}
+		return true
+	})
+	p.keys.mu.RUnlock()
+	for _, k := range all {
+		if !f([]byte(k.name), k.st) {
+			return
+		}
+	}
+}
+
+// LastByKey is the offset of the last visible message whose key is key; NextByKey of
+// the first one at or after from whose key matches pattern. NoOffset = none.
+func (s *Stream) LastByKey(key string) Offset {
+	p := s.partition(0)
+	if p.keys == nil {
+		return NoOffset
+	}
+	st, _ := p.keys.state(raw(key), p.log.End())
+	return st.Last
+}
+
+func (s *Stream) NextByKey(pattern string, from Offset) (Offset, error) {
+	p := s.partition(0)
+	if p.keys == nil {
+		return NoOffset, &Error{Code: Invalid, Op: "search", Name: s.config().Name, Want: "a key index"}
+	}
+	return p.keys.nextMatch(pattern, from, p.log.End()), nil
+}
+
+// CountByKey counts the live messages at or after from whose key matches one of the
+// patterns (none = all).
+func (s *Stream) CountByKey(patterns []string, from Offset) (int64, error) {
+	p := s.partition(0)
+	if p.keys != nil {
+		return p.keys.count(patterns, from, p.log.End()), nil
+	}
+	if len(patterns) > 0 {
+		return 0, &Error{Code: Invalid, Op: "count", Name: s.config().Name, Want: "a key index"}
+	}
+	return p.liveFrom(from), nil
+}
+
+// liveFrom counts the visible messages at or after from.
+func (p *partition) liveFrom(from Offset) int64 {
+	end := p.log.End()
+	if p.keys != nil {
+		return p.keys.count(nil, from, end)
+	}
+	from = max(from, p.log.Start())
+	n := int64(end - from)
+	for _, r := range p.log.Deleted(nil) {
+		n -= int64(max(0, min(r[1], end)-max(r[0], from)))
+	}
+	return max(n, 0)
+}
+
+// Get returns the entry that holds the message at o; NotFound if it is not there.
+func (s *Stream) Get(partition int, o Offset) (*Entry, error) {
+	p := s.partition(partition)
+	if p == nil {
+		return nil, &Error{Code: NotFound, Op: "get", Name: s.config().Name, Got: o}
+	}
+	return p.get(o)
+}
+
+func (p *partition) get(o Offset) (*Entry, error) {
+	missing := &Error{Code: NotFound, Op: "get", Name: p.s.config().Name, Got: o}
+	if o < 0 || o >= p.log.End() {
+		return nil, missing
+	}
+	if p.keys != nil {
+		if _, ok := p.keys.key(o); !ok {
+			return nil, missing
+		}
+	}
+	es, _, err := p.log.Read(o, Limit{Entries: 1}, make([]Entry, 0, 1))
+	if err != nil {
+		return nil, readError(p.s.config().Name, err)
+	}
+	if len(es) == 0 || o < es[0].Offset || o >= es[0].Next() || es[0].Count > 1 && !p.log.Live(o) {
+		return nil, missing
+	}
+	return &es[0], nil
+}
+
+// ProducerState answers what is known of an idempotent producer on a partition:
+// the last sequence number it stored, false if nothing. Requires: a Tx is open.
+func (s *Stream) ProducerState(partition int, id int64) (epoch int16, last int32, ok bool) {
+	if partition < 0 || partition >= len(s.state.producers) {
+		return 0, 0, false
+	}
+	st := s.state.producers[partition][id]
+	if st == nil {
+		return 0, 0, false
+	}
+	if st.n == 0 {
+		return st.epoch, -1, true
+	}
+	return st.epoch, st.batches[st.n-1].last, true
+}

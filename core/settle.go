@@ -1,0 +1,249 @@
+package core
+
+import "time"
+
+// Settle acks messages: they are never delivered again. It reports how many were unsettled. With AckUpTo, the last
+// one settles all before it.
+func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
+	c.mu.Lock()
+	if c.mu.gone {
+		c.mu.Unlock()
+		return 0
+	}
+	done := c.b.scratch[:0]
+	for _, o := range os {
+		if c.mu.cfg.Ack == AckUpTo {
+			for f := range c.mu.flights.all {
+				if f.offset > o {
+					break
+				}
+				if f.attempts > 0 {
+					done = c.land(f, done)
+				}
+			}
+			continue
+		}
+		if f := c.mu.flights.find(o); f != nil {
+			if f.state != dying {
+				done = c.land(f, done)
+			}
+		} else if o >= c.mu.next && o < c.mu.seen && c.ack(o) {
+			done = append(done, o)
+		}
+	}
+	c.b.scratch = done
+	n := len(done)
+	c.settled(tx, done)
+	return n
+}
+
+// land ends a flight. Requires: mu.
+func (c *Cursor) land(f *flight, done []Offset) []Offset {
+	c.unhold(f)
+	c.releaseWindows(f)
+	done = append(done, f.offset)
+	c.mu.flights.remove(f)
+	return done
+}
+
+// ack settles a message that was delivered before a restart and not looked at
+// since. Requires: mu.
+func (c *Cursor) ack(o Offset) bool {
+	if !c.p.log.Live(o) || c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) {
+		return false
+	}
+	c.ackPast(o)
+	return true
+}
+
+// settled makes settling durable and lets go of what nobody keeps any more. It
+// unlocks mu. Requires: the sequencer.
+func (c *Cursor) settled(tx *Tx, done []Offset) {
+	if len(done) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	c.mu.lastAck = tx.Now()
+	if c.mu.blocked {
+		c.mu.blocked = false
+		tx.wakeAfter(c)
+	}
+	if c.q != nil {
+		c.mu.Unlock()
+		deleteRanges(tx, c.p.log, done)
+		return
+	}
+	c.note(tx, noteSettled, func(b []byte) []byte { return appendOffsets(b, done) })
+	c.mu.Unlock()
+	c.letGo(tx, done)
+}
+
+// letGo applies the stream's retention to settled messages. Requires: the sequencer.
+func (c *Cursor) letGo(tx *Tx, done []Offset) {
+	switch c.s.config().Retention {
+	case KeepWork:
+		for _, o := range done {
+			c.p.remove(tx, o)
+		}
+	case KeepInterest:
+		for _, o := range done {
+			var k string
+			if c.p.keys != nil {
+				k, _ = c.p.keys.key(o)
+			}
+			if !c.p.kept(o, raw(k)) {
+				c.p.remove(tx, o)
+			}
+		}
+	}
+}
+
+// deleteRanges deletes offsets, neighbours together.
+func deleteRanges(tx *Tx, l *Log, os []Offset) {
+	for i := 0; i < len(os); {
+		j := i + 1
+		for j < len(os) && os[j] == os[j-1]+1 {
+			j++
+		}
+		tx.Delete(l, os[i], os[j-1]+1)
+		i = j
+	}
+}
+
+// Return gives messages back for another attempt after delay. If counted is false the
+// attempt does not count towards MaxAttempts.
+func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	var w work
+	for _, o := range os {
+		f := c.mu.flights.find(o)
+		if f == nil || f.state != inFlight && f.state != waiting {
+			continue
+		}
+		n++
+		c.releaseWindows(f)
+		if !counted && f.attempts > 0 {
+			f.attempts--
+		}
+		w.retried = append(w.retried, retry{o, f.attempts})
+		if delay > 0 {
+			f.state, f.deadline = waiting, tx.Now()+int64(delay)
+			c.deadline(f.deadline)
+			continue
+		}
+		c.giveBack(f, &w)
+	}
+	c.mu.dying = append(c.mu.dying, w.dying...)
+	c.mu.spent = append(c.mu.spent, w.exhausted...)
+	if counted {
+		c.note(tx, noteAttempts, func(b []byte) []byte { return appendRetries(b, w.retried) })
+	}
+	if n > 0 {
+		tx.wakeAfter(c)
+	}
+	return n
+}
+
+// Discard settles messages as failed: a Queue dead-letters them with that reason, a plain
+// cursor just settles.
+func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int {
+	if c.q == nil || !c.q.config().HasDeadLetter {
+		return c.Settle(tx, os...)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, o := range os {
+		f := c.mu.flights.find(o)
+		if f == nil || f.state != inFlight && f.state != waiting {
+			continue
+		}
+		n++
+		c.releaseWindows(f)
+		f.state, f.deadline = dying, 0
+		c.mu.dying = append(c.mu.dying, death{o, reason, f.attempts})
+	}
+	if n > 0 {
+		tx.wakeAfter(c)
+	}
+	return n
+}
+
+// Extend restarts the deadline of unsettled messages.
+func (c *Cursor) Extend(os ...Offset) {
+	now := c.b.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range os {
+		if f := c.mu.flights.find(o); f != nil && f.state == inFlight {
+			if wait := c.ackWait(f.attempts); wait > 0 {
+				f.deadline = now + wait
+				c.deadline(f.deadline)
+			}
+		}
+	}
+}
+
+// InFlight reports the attempts of an unsettled, delivered message.
+func (c *Cursor) InFlight(o Offset) (attempts int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.mu.flights.find(o); f != nil && f.attempts > 0 {
+		return int(f.attempts), true
+	}
+	return 0, false
+}
+
+// Seek moves the cursor: all before o counts as settled, the rest as new.
+func (c *Cursor) Seek(tx *Tx, o Offset) {
+	c.mu.Lock()
+	c.seek(o)
+	c.recount()
+	c.note(tx, noteSeek, func(b []byte) []byte { return appendOffsets(b, []Offset{o}) })
+	c.mu.Unlock()
+	tx.wakeAfter(c)
+}
+
+// seek forgets all that is unsettled. Requires: mu.
+func (c *Cursor) seek(o Offset) {
+	for f := range c.mu.flights.all {
+		c.unhold(f)
+		c.releaseWindows(f)
+	}
+	c.mu.flights, c.mu.redo, c.mu.dying = flights{}, redo{}, nil
+	c.mu.acked, c.mu.past, c.mu.seen = nil, nil, 0
+	c.mu.next, c.mu.fresh = o, o
+	c.mu.epoch++
+}
+
+// persist makes durable what a round settled or tried again.
+func (c *Cursor) persist(w *work) {
+	if len(w.settled)+len(w.retried)+len(w.exhausted) == 0 {
+		return
+	}
+	if c.q == nil && c.id == 0 && (len(w.settled) == 0 || c.s.config().Retention == KeepLimits) {
+		return
+	}
+	tx := c.b.Begin()
+	c.mu.Lock()
+	if c.mu.gone {
+		c.mu.Unlock()
+		tx.Commit()
+		return
+	}
+	if c.q == nil {
+		c.note(tx, noteAttempts, func(b []byte) []byte { return appendRetries(b, w.retried) })
+		if len(w.exhausted) > 0 {
+			c.note(tx, noteSettled, func(b []byte) []byte {
+				for _, x := range w.exhausted {
+					b = appendOffsets(b, []Offset{x.offset})
+				}
+				return b
+			})
+		}
+	}
+	c.settled(tx, w.settled)
+	tx.Commit()
+}

@@ -1,0 +1,87 @@
+package core
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// The parts of a stream's checkpoint.
+const (
+	partDedup    = 'd' // slice start, number -> ids
+	partProducer = 'p' // partition, producer id -> producerState
+	partLastID   = 'l' // -> the last id
+)
+
+// streamState is what a stream derives from its appends and cannot read back
+// from what is stored. Guarded by the sequencer.
+type streamState struct {
+	ds        durableState
+	s         *Stream
+	dedup     dedup
+	producers []producers // by partition
+	lastID    []byte
+	idChanged bool
+}
+
+func (st *streamState) durableState() *durableState { return &st.ds }
+
+// replay has nothing to do: everything here follows from appends.
+func (st *streamState) replay([]byte) {}
+
+// producersOf are a partition's producers.
+func (st *streamState) producersOf(partition int) producers {
+	for len(st.producers) <= partition {
+		st.producers = append(st.producers, nil)
+	}
+	if st.producers[partition] == nil {
+		st.producers[partition] = producers{}
+	}
+	return st.producers[partition]
+}
+
+// stored records what an entry, appended or replayed at that time, says about its
+// sender.
+func (st *streamState) stored(partition int, e *Entry, now int64) {
+	if e.Producer.Set {
+		st.producersOf(partition).stored(&e.Producer, e.Offset, now)
+		st.s.b.changed(st)
+	}
+	if len(e.ID) == 0 {
+		return
+	}
+	if window := st.s.config().DedupWindow; window > 0 {
+		st.dedup.expire(now, window)
+		st.dedup.add(e.ID, idRef{int32(partition), e.Offset, now}, window)
+	}
+	st.lastID, st.idChanged = append(st.lastID[:0], e.ID...), true
+	st.s.b.changed(st)
+}
+
+func (st *streamState) snapshot(set func(part, value []byte)) {
+	now := st.s.b.now()
+	st.dedup.snapshot(now, st.s.config().DedupWindow, set)
+	for i, ps := range st.producers {
+		ps.snapshot(now, func(id int64, v []byte) {
+			k := binary.BigEndian.AppendUint32([]byte{partProducer}, uint32(i))
+			set(binary.BigEndian.AppendUint64(k, uint64(id)), v)
+		})
+	}
+	if st.idChanged {
+		st.idChanged = false
+		set([]byte{partLastID}, append([]byte{}, st.lastID...))
+	}
+}
+
+func (st *streamState) restore(part, v []byte) error {
+	switch {
+	case len(part) > 0 && part[0] == partDedup:
+		return st.dedup.restore(part[1:], v)
+	case len(part) == 13 && part[0] == partProducer:
+		ps := st.producersOf(int(binary.BigEndian.Uint32(part[1:])))
+		return ps.restore(int64(binary.BigEndian.Uint64(part[5:])), v)
+	case len(part) == 1 && part[0] == partLastID:
+		st.lastID = append([]byte{}, v...)
+		return nil
+	}
+	return fmt.Errorf("stream state part %x", part)
+}
