@@ -165,6 +165,9 @@ func (c *conversation) run(d *datadriven.TestData) string {
 	var out strings.Builder
 	for times > 0 {
 		l, err := n.r.ReadString('\n')
+		if l == "PING\r\n" && until != "PING" {
+			continue // a slow run meets the first ping
+		}
 		out.WriteString(mask(l))
 		if err != nil {
 			if ne, ok := err.(net.Error); ok && ne.Timeout() {
