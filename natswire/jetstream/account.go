@@ -213,6 +213,9 @@ func (a *account) consumersOf(s *stream) []*consumer {
 // interested reports whether somebody listens to subject.
 func (a *account) interested(subject string) bool { return a.ns.Subjects().HasInterest(subject) }
 
+// wanted reports whether anybody gets what is published to subject: a listener or a stream.
+func (a *account) wanted(subject string) bool { return !a.ns.Subjects().Match([]byte(subject)).Empty() }
+
 // send publishes one message at once.
 func (a *account) send(m *wire.Msg) {
 	out := a.senders.Get().(Sender)

@@ -19,7 +19,7 @@ func event(typ string) server.TypedEvent {
 
 // advise publishes what make returns on subject, if anybody is interested.
 func (a *account) advise(subject string, make func() any) {
-	if !a.interested(subject) {
+	if !a.wanted(subject) {
 		return
 	}
 	body, err := json.Marshal(make())

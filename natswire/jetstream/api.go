@@ -126,20 +126,15 @@ func (e *Engine) serve() {
 }
 
 func (a *account) serve(r *request) {
-	if len(r.msg.Reply) == 0 && len(r.msg.Payload) == 0 && r.word(1) == "INFO" {
-		return
+	t := find(r.words)
+	if t == nil {
+		return // like nats-server, which leaves the client to its timeout
 	}
-	res := server.ApiResponse{Type: server.JSApiSystemResponseType}
-	answer := response(&res)
-	if t := find(r.words); t == nil {
-		res.Error = server.NewJSBadRequestError()
-	} else {
-		res.Type = t.typ
-		if tooNew(r.msg.Header) {
-			res.Error = server.NewJSRequiredApiLevelError()
-		}
-		answer = t.serve(r, &res)
+	res := server.ApiResponse{Type: t.typ}
+	if tooNew(r.msg.Header) {
+		res.Error = server.NewJSRequiredApiLevelError()
 	}
+	answer := t.serve(r, &res)
 	body, err := json.Marshal(answer)
 	if err != nil {
 		a.e.log.Error("JetStream API response", "subject", string(r.msg.Subject), "err", err)
@@ -149,7 +144,9 @@ func (a *account) serve(r *request) {
 	if res.Error != nil {
 		a.apiErrors.Add(1)
 	}
-	a.send(&wire.Msg{Subject: r.msg.Reply, Payload: body})
+	if len(r.msg.Reply) > 0 {
+		a.send(&wire.Msg{Subject: r.msg.Reply, Payload: body})
+	}
 	if r.word(1) != "MSG" || r.word(2) != "GET" {
 		a.audit(r, body)
 	}

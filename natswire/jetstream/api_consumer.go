@@ -367,7 +367,6 @@ func consumerInfo(r *request, res *server.ApiResponse) response {
 		var c *consumer
 		if c, res.Error = r.a.consumerOf(r, 2); c != nil {
 			out.ConsumerInfo = c.info()
-			out.Cluster = &server.ClusterInfo{Leader: r.a.e.name}
 		}
 	}
 	out.ApiResponse = *res

@@ -142,6 +142,9 @@ func (a *account) deleteMessage(r *request) *server.ApiError {
 	case c.DenyDelete:
 		return server.NewJSStreamMsgDeleteFailedError(errors.New("message delete not permitted"))
 	}
+	if req.Seq > s.last() {
+		return server.NewJSStreamMsgDeleteFailedError(server.ErrStoreEOF)
+	}
 	removed := false
 	err := a.e.broker.Committed(func(tx *core.Tx) error {
 		removed = s.core.Remove(tx, 0, offsetOf(req.Seq))

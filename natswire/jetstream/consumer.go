@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -236,6 +237,7 @@ func (c *consumer) Idle(*core.Subscription) {
 		return
 	}
 	c.idle()
+	c.lessCredit()
 	c.mu.out.Flush()
 	c.arm()
 }
@@ -281,7 +283,8 @@ func (c *consumer) giveBack(ds []core.Delivery) {
 			if len(os) == 0 {
 				return
 			}
-			slices.Sort(os)
+			// The last one first, so that the numbers of the deliveries are free again.
+			slices.SortFunc(os, func(a, b core.Offset) int { return cmp.Compare(b, a) })
 			tx := c.a.e.broker.Begin()
 			c.cursor.Return(tx, 0, false, os...)
 			tx.Commit()
@@ -303,6 +306,21 @@ func (c *consumer) delete() error {
 	return err
 }
 
+// lastDelivered is the sequence of the last message delivered; before the first one it is
+// what comes before the start.
+func lastDelivered(st *core.CursorState) uint64 {
+	if st.LastDelivered == core.NoOffset {
+		return uint64(max(st.Floor, 0))
+	}
+	return seqOf(st.LastDelivered)
+}
+
+// ackFloor is the sequence up to which all is acked. Messages that no filter matches do not
+// raise it above what was delivered.
+func ackFloor(st *core.CursorState) uint64 {
+	return min(uint64(max(st.Floor, 0)), lastDelivered(st))
+}
+
 // info is what the API shows of a consumer.
 func (c *consumer) info() *server.ConsumerInfo {
 	cfg := *c.config()
@@ -310,8 +328,8 @@ func (c *consumer) info() *server.ConsumerInfo {
 	st := c.cursor.State()
 	info := &server.ConsumerInfo{
 		Stream: c.stream.name, Name: c.name, Created: at(c.cursor.Created()), Config: &cfg,
-		Delivered:     server.SequenceInfo{Consumer: st.Deliveries, Stream: seqOf(st.LastDelivered)},
-		AckFloor:      server.SequenceInfo{Consumer: st.FloorDeliveries, Stream: uint64(max(st.Floor, 0))},
+		Delivered:     server.SequenceInfo{Consumer: st.Deliveries, Stream: lastDelivered(&st)},
+		AckFloor:      server.SequenceInfo{Consumer: st.FloorDeliveries, Stream: ackFloor(&st)},
 		NumAckPending: st.InFlight, NumRedelivered: st.Redelivering, NumPending: uint64(max(st.Pending, 0)),
 		TimeStamp: now(), PriorityGroups: []server.PriorityGroupState{},
 	}

@@ -125,6 +125,7 @@ func (c *consumer) request(reply, body []byte) {
 	w := &c.mu.pull
 	if len(w.waiting) >= cfg.MaxWaiting {
 		c.sweep(now)
+		c.lessCredit()
 	}
 	if p.noWait && len(w.waiting) > 0 {
 		asked := 0
@@ -208,6 +209,21 @@ func (c *consumer) credit(cfg *server.ConsumerConfig) {
 		}
 	}
 	if c.mu.sub.Credit() != want {
+		c.mu.sub.SetCredit(want, 0)
+	}
+}
+
+// lessCredit takes back credit that no request stands for any more. Unlike credit it may be
+// called while a delivery is under way. Requires: mu.
+func (c *consumer) lessCredit() {
+	if c.mu.sub == nil {
+		return
+	}
+	want := 0
+	for _, p := range c.mu.pull.waiting {
+		want += p.n
+	}
+	if c.mu.sub.Credit() > want {
 		c.mu.sub.SetCredit(want, 0)
 	}
 }
@@ -338,7 +354,7 @@ func (c *consumer) heartbeat(to []byte) {
 	h := append(c.mu.header[:0], wire.HeaderLine+" 100 Idle Heartbeat\r\n"+server.JSLastConsumerSeq+": "...)
 	h = strconv.AppendUint(h, st.Deliveries, 10)
 	h = append(h, "\r\n"+server.JSLastStreamSeq+": "...)
-	h = strconv.AppendUint(h, seqOf(st.LastDelivered), 10)
+	h = strconv.AppendUint(h, lastDelivered(&st), 10)
 	h = append(h, "\r\n"...)
 	if id := c.mu.push.flow; len(id) > 0 {
 		h = append(append(append(h, server.JSConsumerStalled+": "...), id...), "\r\n"...)

@@ -227,11 +227,6 @@ func checkSubjects(c *server.StreamConfig) *server.ApiError {
 		if !server.IsValidSubject(s) {
 			return badStream("invalid subject")
 		}
-		for _, before := range c.Subjects[:i] {
-			if before == s {
-				return badStream("duplicate subjects detected")
-			}
-		}
 		if s == ">" {
 			if !c.NoAck {
 				return badStream("capturing all subjects requires no-ack to be true")
@@ -256,7 +251,7 @@ func checkSubjects(c *server.StreamConfig) *server.ApiError {
 			}
 		}
 		for _, t := range c.Subjects[i+1:] {
-			if t != s && server.SubjectsCollide(t, s) {
+			if server.SubjectsCollide(t, s) {
 				return badStream("subject %q overlaps with %q", s, t)
 			}
 		}

@@ -87,6 +87,7 @@ func (c *consumer) fire() {
 	if cfg.DeliverSubject == "" {
 		if len(c.mu.pull.waiting) > 0 {
 			c.sweep(now)
+			c.lessCredit()
 		}
 		if len(c.mu.pull.waiting) == 0 {
 			inactive = c.mu.active
