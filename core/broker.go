@@ -27,6 +27,9 @@ type (
 	Span       = storage.Span
 )
 
+// IsCorrupt reports whether err says that stored bytes are damaged.
+func IsCorrupt(err error) bool { return storage.IsCorrupt(err) }
+
 // NoOffset means that there is no such message.
 const NoOffset = storage.NoOffset
 
