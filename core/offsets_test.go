@@ -108,3 +108,30 @@ func TestOffsetsLikeAMap(t *testing.T) {
 		}
 	})
 }
+func TestPositionsGoWithTheirStream(t *testing.T) {
+	p := newTopology(t)
+	var s *Stream
+	var g *Offsets
+	create := func(tx *Tx) (err error) {
+		s, err = p.ns.CreateStream(tx, StreamConfig{Realm: "kafka", Name: "T", Partitions: 3})
+		return err
+	}
+	p.do(create)
+	p.do(func(tx *Tx) error {
+		g = p.ns.CreateOffsets(tx, "kafka", "g")
+		for i := range 3 {
+			g.Commit(tx, Place{s.ID(), i}, Position{Offset: 1})
+		}
+		g.Commit(tx, Place{1 << 40, 0}, Position{Offset: 1})
+		return nil
+	})
+	p.do(func(tx *Tx) error { s.Delete(tx); return nil })
+	if got := positions(g); len(got) != 1 {
+		t.Fatalf("positions %q", got)
+	}
+	p.do(create)
+	if _, ok := g.Position(Place{s.ID(), 0}); ok {
+		t.Fatal("a stream made anew has a position")
+	}
+}
+
