@@ -46,6 +46,9 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 		}
 		return ch.declared(m, name, t)
 	}
+	if v, ok := m.Arguments.Lookup(argDLX); ok && v.Type != wire.TypeString {
+		return refuse(codePreconditionFailed, "invalid type '%s' for arg '%s' in %s", typeName(v.Type), argDLX, what)
+	}
 	if err := checkArgs(what, typ, queueArgs, m.Arguments); err != nil {
 		return err
 	}

@@ -36,8 +36,8 @@ type broker struct {
 	down   bool
 }
 
-// start runs a broker until the test ends.
-func start(t testing.TB, opts Options) *broker {
+// serve runs a broker until the test ends.
+func serve(t testing.TB, opts Options) *broker {
 	t.Helper()
 	b := &broker{t: t, fs: vfs.NewMem(), opts: opts}
 	b.up()
