@@ -1,17 +1,16 @@
 package server
 
 import (
-	"fmt"
-
 	"trivium/admin"
 	"trivium/amqp"
 	"trivium/core"
+	"trivium/kafkawire"
 	"trivium/natswire"
 )
 
 // codecs read the entries of every door, so that each can read the others'.
 func codecs() []core.Codec {
-	return []core.Codec{amqp.Codec(), natswire.Codec()}
+	return []core.Codec{amqp.Codec(), kafkawire.Codec(), natswire.Codec()}
 }
 
 // make makes the owner of a listener.
@@ -21,6 +20,10 @@ func (s *Server) make(name string) (door, error) {
 		d := amqp.New(amqp.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
 		s.counted = append(s.counted, func(e emitter) { amqpMetrics(e, d.Metrics()) })
 		return d, nil
+	case Kafka:
+		d := kafkawire.New(kafkawire.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
+		s.counted = append(s.counted, func(e emitter) { kafkaMetrics(e, d.Metrics()) })
+		return d, nil
 	case NATS:
 		d, err := natswire.New(natswire.Options{Broker: s.broker, Auth: s.auth, Log: s.log})
 		if err != nil {
@@ -28,10 +31,9 @@ func (s *Server) make(name string) (door, error) {
 		}
 		s.counted = append(s.counted, func(e emitter) { natsMetrics(e, d.Metrics()) })
 		return d, nil
-	case Admin:
+	default:
 		return admin.New(admin.Options{
 			Log: s.log, Err: s.Err, Ready: s.Ready, Collect: s.collect,
 		}), nil
 	}
-	return nil, fmt.Errorf("server: no %s door", name)
 }

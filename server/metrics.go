@@ -3,6 +3,7 @@ package server
 import (
 	"trivium/admin"
 	"trivium/amqp"
+	"trivium/kafkawire"
 	"trivium/natswire"
 	"trivium/storage"
 )
@@ -51,19 +52,28 @@ func storeMetrics(e emitter, m storage.Metrics) {
 	e.gauge("trivium_cache_bytes", "Memory that keeps recent entries at hand.", m.CacheBytes)
 }
 
-// traffic is what every door counts.
+// traffic is what every door counts, except Kafka's messages: they come and go
+// in batches that nobody opens.
 type traffic struct {
 	connections, opened                        int64
 	inMessages, inBytes, outMessages, outBytes int64
 }
 
 func (e emitter) traffic(t traffic) {
-	e.gauge("trivium_connections", "Open connections.", t.connections)
-	e.counter("trivium_connections_total", "Connections since the start.", t.opened)
+	e.connections(t.connections, t.opened)
+	e.bytes(t.inBytes, t.outBytes)
 	e.counter("trivium_received_messages_total", "Messages that clients published.", t.inMessages)
-	e.counter("trivium_received_bytes_total", "Their bytes.", t.inBytes)
 	e.counter("trivium_sent_messages_total", "Messages sent to clients.", t.outMessages)
-	e.counter("trivium_sent_bytes_total", "Their bytes.", t.outBytes)
+}
+
+func (e emitter) connections(open, opened int64) {
+	e.gauge("trivium_connections", "Open connections.", open)
+	e.counter("trivium_connections_total", "Connections since the start.", opened)
+}
+
+func (e emitter) bytes(in, out int64) {
+	e.counter("trivium_received_bytes_total", "Bytes of messages that clients published.", in)
+	e.counter("trivium_sent_bytes_total", "Bytes of messages sent to clients.", out)
 }
 
 func amqpMetrics(e emitter, m amqp.Metrics) {
@@ -80,6 +90,19 @@ func amqpMetrics(e emitter, m amqp.Metrics) {
 	e.counter("trivium_requeued_messages_total", "Deliveries that went back to their queue.", m.Requeued)
 	e.counter("trivium_redelivered_messages_total", "Deliveries of messages that had been delivered before.", m.Redelivered)
 	e.counter("trivium_refusals_total", "Channels and connections closed with an error.", m.Refusals)
+}
+
+func kafkaMetrics(e emitter, m kafkawire.Metrics) {
+	e.door = Kafka
+	e.connections(int64(m.Connections), m.Accepted)
+	e.bytes(m.ProducedBytes, m.FetchedBytes)
+	e.counter("trivium_requests_total", "Requests of clients.", m.Requests)
+	e.counter("trivium_refusals_total", "Channels and connections closed with an error.", m.ProtocolErrors)
+	e.counter("trivium_received_batches_total", "Record batches that producers sent.", m.Batches)
+	e.counter("trivium_refused_batches_total", "Record batches answered with an error.", m.RefusedBatches)
+	e.counter("trivium_translated_entries_total", "Entries of other doors read through this one.", m.TranslatedEntries)
+	e.gauge("trivium_fetch_sessions", "Fetch sessions.", int64(m.Sessions))
+	e.gauge("trivium_consumer_groups", "Consumer groups.", int64(m.Groups))
 }
 
 func natsMetrics(e emitter, m natswire.Metrics) {
