@@ -57,7 +57,9 @@ func (ns *Namespace) Bind(tx *Tx, b Binding) error {
 	case b.Queue != nil:
 		c := b.Queue.Config()
 		n.stored = n.stored && c.Durable && c.Owner == ""
-	case to != nil:
+	case b.Stream != nil:
+		n.stored = n.stored && !b.Stream.Config().Volatile
+	default:
 		n.stored = n.stored && to.config.Durable
 	}
 	n.Durable = n.stored
@@ -253,8 +255,7 @@ func (b *Binding) encode() []byte {
 	return v
 }
 
-// loadBinding puts a stored binding in use, or leaves it out if an end is not there: what lives in
-// memory may not have survived.
+// loadBinding puts a stored binding in use.
 func (ns *Namespace) loadBinding(id string, v []byte) error {
 	r := fields{rest: []byte(id)}
 	b := Binding{Source: string(r.bytes()), Durable: true}
@@ -291,12 +292,9 @@ func (ns *Namespace) loadBinding(id string, v []byte) error {
 	case toExchange:
 		b.Exchange = name
 	}
-	if kind != toExchange && b.Queue == nil && b.Stream == nil {
-		return nil
-	}
 	src, to, err := ns.bindingEnds("load binding", &b)
-	if err != nil {
-		ns.b.log.Warn("binding left out", "namespace", ns.name, "binding", id, "why", err)
+	if err != nil || kind != toExchange && b.Queue == nil && b.Stream == nil {
+		ns.b.log.Error("a binding is left out: an end is not there", "namespace", ns.name, "binding", id)
 		return nil
 	}
 	ns.link(&binding{Binding: b, id: id, from: src, to: to, stored: true})

@@ -3,14 +3,18 @@ package core
 // recovered finishes what needs the replayed state, transactions or workers.
 func (b *Broker) recovered() error {
 	for _, ns := range *b.namespaces.Load() {
-		for _, s := range ns.objects.streams {
-			if err := s.recovered(); err != nil {
-				return err
-			}
+		var err error
+		ns.Streams(func(s *Stream) bool {
+			err = s.recovered()
+			return err == nil
+		})
+		if err != nil {
+			return err
 		}
-		for _, q := range ns.objects.queues {
+		ns.Queues(func(q *Queue) bool {
 			q.c.recovered()
-		}
+			return true
+		})
 	}
 	return b.Committed(func(tx *Tx) error {
 		tx.Unset([]byte{keyClean})

@@ -28,14 +28,14 @@ type Namespace struct {
 	// of the maps that nobody reads without it.
 	inbound map[any]hamt.Map[*binding, struct{}]
 	edit    *hamt.Edit
-	// loading is of all maps while nobody reads them yet, then nil.
+	// loading is of all other maps until loadTopology has ended: nobody reads them yet.
+	// Later it is nil.
 	loading *hamt.Edit
 }
 
 func newNamespace(b *Broker, id uint64, n string) *Namespace {
 	ns := &Namespace{
 		b: b, id: id, name: n,
-		objects:  objects{streams: map[name]*Stream{}, queues: map[name]*Queue{}},
 		subjects: newSubjects(),
 		inbound:  map[any]hamt.Map[*binding, struct{}]{},
 		edit:     new(hamt.Edit),
@@ -52,11 +52,11 @@ func newNamespace(b *Broker, id uint64, n string) *Namespace {
 // loadTopology loads exchanges, bindings and groups. Namespaces, streams, queues and
 // their cursors are there already.
 func (b *Broker) loadTopology() error {
-	edit := new(hamt.Edit)
-	for _, ns := range *b.namespaces.Load() {
-		ns.loading = edit
-		defer func() { ns.loading = nil }()
-	}
+	defer func() {
+		for _, ns := range *b.namespaces.Load() {
+			ns.loading = nil
+		}
+	}()
 	err := b.scanNamespaces(keyExchange, func(ns *Namespace, rest, v []byte) error {
 		c, ok := decodeExchange(string(rest), v)
 		if !ok {

@@ -134,4 +134,3 @@ func TestPositionsGoWithTheirStream(t *testing.T) {
 		t.Fatal("a stream made anew has a position")
 	}
 }
-

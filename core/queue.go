@@ -103,9 +103,7 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 	q.c.armIdle()
 	q.c.watch()
 	q.c.mu.Unlock()
-	ns.objects.mu.Lock()
-	ns.objects.queues[name{c.Realm, c.Name}] = q
-	ns.objects.mu.Unlock()
+	ns.objects.queues.set(nil, name{c.Realm, c.Name}, q)
 	return q, nil
 }
 
@@ -136,7 +134,7 @@ func (b *Broker) loadQueues() error {
 		}
 		b.register(q.c, id)
 		b.queues[id] = q
-		ns.objects.queues[name{r.Config.Realm, r.Config.Name}] = q
+		ns.objects.queues.set(ns.loading, name{r.Config.Realm, r.Config.Name}, q)
 		return nil
 	})
 }
@@ -306,9 +304,7 @@ func (q *Queue) Delete(tx *Tx) int64 {
 	n := q.Ready()
 	q.gone = true
 	ns, c := q.s.ns, q.config()
-	ns.objects.mu.Lock()
-	delete(ns.objects.queues, name{c.Realm, c.Name})
-	ns.objects.mu.Unlock()
+	ns.objects.queues.remove(name{c.Realm, c.Name})
 	ns.queueGone(tx, q)
 	if c.survives() {
 		tx.Unset(key(keyQueue, ns.id, q.id))

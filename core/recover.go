@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"trivium/internal/hamt"
 	"trivium/storage"
 )
 
@@ -85,7 +86,9 @@ func (b *Broker) load() error {
 		if _, ok := keyIDs(k, &id); !ok {
 			return fmt.Errorf("namespace key %x", k)
 		}
-		b.addNamespace(newNamespace(b, id, string(v)))
+		ns := newNamespace(b, id, string(v))
+		ns.loading = new(hamt.Edit)
+		b.addNamespace(ns)
 		return nil
 	})
 	if err != nil {

@@ -170,9 +170,7 @@ func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
 		s.b.register(&s.state, s.id)
 		s.save(tx)
 	}
-	ns.objects.mu.Lock()
-	ns.objects.streams[name{c.Realm, c.Name}] = s
-	ns.objects.mu.Unlock()
+	ns.objects.streams.set(nil, name{c.Realm, c.Name}, s)
 	return s, nil
 }
 
@@ -231,7 +229,7 @@ func (b *Broker) loadStreams() error {
 		}
 		b.register(&s.state, id)
 		b.streams[id] = s
-		ns.objects.streams[name{r.Config.Realm, r.Config.Name}] = s
+		ns.objects.streams.set(ns.loading, name{r.Config.Realm, r.Config.Name}, s)
 		return nil
 	})
 }
@@ -279,9 +277,7 @@ func (s *Stream) Delete(tx *Tx) {
 		cur.Delete(tx)
 	}
 	if s.queue == nil {
-		s.ns.objects.mu.Lock()
-		delete(s.ns.objects.streams, name{c.Realm, c.Name})
-		s.ns.objects.mu.Unlock()
+		s.ns.objects.streams.remove(name{c.Realm, c.Name})
 		s.ns.streamGone(tx, s)
 		if !c.Volatile {
 			tx.Unset(key(keyStream, s.ns.id, s.id))
