@@ -15,8 +15,8 @@ func (p *producer) crossed(m *wire.Msg) bool {
 	if name, ok := bytes.CutPrefix(m.Subject, exchangePrefix); ok {
 		return p.toExchange(string(name), m)
 	}
-	if p.s.js == nil {
-		return false
+	if p.s.js == nil || m.Subject[0] != '$' || bytes.HasPrefix(m.Subject, bucketPrefix) {
+		return false // buckets are too busy to be looked up
 	}
 	s, key := p.s.js.Addressed(p.ns, m.Subject)
 	if s == nil {

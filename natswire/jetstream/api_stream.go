@@ -123,7 +123,7 @@ func (a *account) unbind(tx *core.Tx, cs *core.Stream, subjects []string) error 
 }
 
 func binding(cs *core.Stream, subject string) core.Binding {
-	return core.Binding{Source: core.SubjectExchange, Stream: cs, Key: subject, Durable: true}
+	return core.Binding{Source: core.SubjectExchange, Stream: cs, Key: subject, Capture: true, Durable: true}
 }
 
 // streamUpdate answers STREAM.UPDATE.S (jsStreamUpdateRequest).
