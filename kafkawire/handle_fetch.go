@@ -336,6 +336,7 @@ func (f *fetch) emit() {
 			out.mem(b[from:cuts[i]])
 			from = cuts[i]
 			p.got.emit(out)
+			f.c.s.metrics.fetched.Add(int64(p.got.next) - p.offset)
 			if f.session != nil {
 				f.session.parts.MoveToBack(p.elt) // others come first next time
 			}

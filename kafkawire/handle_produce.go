@@ -368,6 +368,7 @@ func (c *conn) append(tx *core.Tx, q *produceRequest, t *target) {
 		at, err = c.appendSplit(tx, p, t)
 	}
 	if e, ok := errors.AsType[*core.Error](err); ok && e.Code == core.Duplicate {
+		c.await(tx, e)
 		at, err = e.Got, nil
 	}
 	if err != nil {
@@ -375,7 +376,19 @@ func (c *conn) append(tx *core.Tx, q *produceRequest, t *target) {
 		return
 	}
 	p.Base, p.AppendTime, p.LogStart = int64(at), t.logAppend, int64(t.log.Start())
+	c.s.metrics.produced.Add(int64(t.entry.Count))
 }
+
+// await makes the Tx complete after the first copy of a duplicate that is still
+// on its way to disk: a Tx that writes something completes after all before it.
+func (c *conn) await(tx *core.Tx, e *core.Error) {
+	if !e.Durable {
+		tx.SetDoc(c.s.ns, Realm, duplicateKey, nil)
+	}
+}
+
+// duplicateKey is a document that there never is.
+const duplicateKey = "duplicate"
 
 func (c *conn) appendSplit(tx *core.Tx, p *wire.ProducePartition, t *target) (first core.Offset, err error) {
 	first = core.NoOffset
@@ -384,6 +397,7 @@ func (c *conn) appendSplit(tx *core.Tx, p *wire.ProducePartition, t *target) (fi
 		wire.Batch(e.Data).SetPlace(int64(t.log.Next()), 0)
 		at, err := t.topic.stream.Append(tx, int(p.Partition), e, nil)
 		if ce, ok := errors.AsType[*core.Error](err); ok && ce.Code == core.Duplicate {
+			c.await(tx, ce)
 			if i == 0 && e.Producer.Set && e.ID == nil {
 				return ce.Got, nil // the whole batch is a retry
 			}
@@ -407,7 +421,7 @@ func (b *produceBatch) finish(q *produceRequest) (failed bool) {
 			failed = true
 			m.refusedBatches.Add(1)
 		} else if !p.Dropped {
-			m.produced.Add(1)
+			m.batches.Add(1)
 			m.producedBytes.Add(int64(len(p.Records)))
 		}
 	}

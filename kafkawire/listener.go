@@ -236,19 +236,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // counters of a Server.
 type counters struct {
-	connections, requests, errors         atomic.Int64
-	produced, producedBytes, fetchedBytes atomic.Int64
-	refusedBatches, translated            atomic.Int64
+	connections, requests, errors    atomic.Int64
+	produced, producedBytes, batches atomic.Int64
+	fetched, fetchedBytes            atomic.Int64
+	refusedBatches, translated       atomic.Int64
 }
 
 // Metrics is a snapshot of a Server's counters.
 type Metrics struct {
-	// Connections that are open; the others count from the start.
-	Connections                            int
-	Accepted, Requests, ProtocolErrors     int64
-	Batches, ProducedBytes, RefusedBatches int64
-	FetchedBytes, TranslatedEntries        int64
-	Sessions, Groups                       int
+	// What is there now; all others count from the start.
+	Connections, Sessions, Groups int64
+	// ConnectionsOpened were accepted; ProtocolErrors ended because of what they sent.
+	ConnectionsOpened, Requests, ProtocolErrors int64
+	// Produced records came in Batches of ProducedBytes; RefusedBatches were not stored.
+	Produced, ProducedBytes, Batches, RefusedBatches int64
+	// Fetched counts the offsets that were sent. Translated entries were other doors'.
+	Fetched, FetchedBytes, Translated int64
 }
 
 // Metrics returns the counters.
@@ -258,9 +261,10 @@ func (s *Server) Metrics() Metrics {
 	s.mu.Unlock()
 	m := &s.metrics
 	return Metrics{
-		Connections: open, Accepted: m.connections.Load(), Requests: m.requests.Load(), ProtocolErrors: m.errors.Load(),
-		Batches: m.produced.Load(), ProducedBytes: m.producedBytes.Load(), RefusedBatches: m.refusedBatches.Load(),
-		FetchedBytes: m.fetchedBytes.Load(), TranslatedEntries: m.translated.Load(),
-		Sessions: s.sessions.len(), Groups: s.groups.len(),
+		Connections: int64(open), Sessions: int64(s.sessions.len()), Groups: int64(s.groups.len()),
+		ConnectionsOpened: m.connections.Load(), Requests: m.requests.Load(), ProtocolErrors: m.errors.Load(),
+		Produced: m.produced.Load(), ProducedBytes: m.producedBytes.Load(), Batches: m.batches.Load(),
+		RefusedBatches: m.refusedBatches.Load(),
+		Fetched:        m.fetched.Load(), FetchedBytes: m.fetchedBytes.Load(), Translated: m.translated.Load(),
 	}
 }
