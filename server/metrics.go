@@ -94,15 +94,14 @@ func amqpMetrics(e emitter, m amqp.Metrics) {
 
 func kafkaMetrics(e emitter, m kafkawire.Metrics) {
 	e.door = Kafka
-	e.connections(int64(m.Connections), m.Accepted)
-	e.bytes(m.ProducedBytes, m.FetchedBytes)
+	e.traffic(traffic{m.Connections, m.ConnectionsOpened, m.Produced, m.ProducedBytes, m.Fetched, m.FetchedBytes})
 	e.counter("trivium_requests_total", "Requests of clients.", m.Requests)
 	e.counter("trivium_refusals_total", "Channels and connections closed with an error.", m.ProtocolErrors)
 	e.counter("trivium_received_batches_total", "Record batches that producers sent.", m.Batches)
 	e.counter("trivium_refused_batches_total", "Record batches answered with an error.", m.RefusedBatches)
-	e.counter("trivium_translated_entries_total", "Entries of other doors read through this one.", m.TranslatedEntries)
-	e.gauge("trivium_fetch_sessions", "Fetch sessions.", int64(m.Sessions))
-	e.gauge("trivium_consumer_groups", "Consumer groups.", int64(m.Groups))
+	e.counter("trivium_translated_entries_total", "Entries of other doors read through this one.", m.Translated)
+	e.gauge("trivium_fetch_sessions", "Fetch sessions.", m.Sessions)
+	e.gauge("trivium_consumer_groups", "Consumer groups.", m.Groups)
 }
 
 func natsMetrics(e emitter, m natswire.Metrics) {
