@@ -237,6 +237,7 @@ func (c *Cursor) recount() {
 		return
 	}
 	c.mu.pending = c.p.keys.count(c.mu.cfg.Filters, c.mu.next, maxOffset)
+	c.mu.pending -= c.ackedLive()
 	for f := range c.mu.flights.all {
 		if f.attempts == 0 {
 			c.mu.pending++
@@ -429,7 +430,11 @@ func (c *Cursor) State() CursorState {
 		st.Pending = pending
 	}
 	if c.mu.delivered != NoOffset {
-		st.Floor = c.mu.delivered + 1
+		st.Floor = min(c.mu.next, c.mu.delivered+1)
+	}
+	if c.mu.next < c.mu.seen && c.q == nil { // delivered before the restart, not looked at since
+		again := c.again()
+		st.InFlight, st.Pending = int(again), st.Pending-again
 	}
 	first := true
 	for f := range c.mu.flights.all {
@@ -450,6 +455,38 @@ func (c *Cursor) State() CursorState {
 		st.InFlight = int(c.mu.held)
 	}
 	return st
+}
+
+// again counts the unsettled messages from next on that may have been delivered
+// before the restart. Requires: mu.
+func (c *Cursor) again() (n int64) {
+	if c.p.keys != nil {
+		n = c.p.keys.count(c.mu.cfg.Filters, c.mu.next, c.mu.seen)
+	} else {
+		n = int64(c.mu.seen - c.mu.next)
+	}
+	return max(n-c.ackedLive(), 0)
+}
+
+// ackedLive counts the settled messages at or above next that are still stored.
+// Requires: mu.
+func (c *Cursor) ackedLive() (n int64) {
+	if c.mu.acked == nil {
+		return 0
+	}
+	c.mu.acked.Range(func(o uint64) bool {
+		live := false
+		if c.p.keys != nil {
+			_, live = c.p.keys.key(Offset(o))
+		} else {
+			live = c.p.log.Live(Offset(o))
+		}
+		if live {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // wants reports whether a message with that key matches the filters.

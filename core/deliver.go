@@ -75,6 +75,10 @@ func (c *Cursor) run() (more bool) {
 func (c *Cursor) round() (more bool) {
 	w := &c.read.work
 	w.reset(c.b.now())
+	end := c.p.log.End()
+	if c.q != nil && c.q.config().Priorities > 0 {
+		c.sortAhead(end)
+	}
 
 	c.mu.Lock()
 	if c.mu.gone {
@@ -112,7 +116,6 @@ func (c *Cursor) round() (more bool) {
 	}
 	willing := !paused && c.willing()
 	look := willing || c.q != nil && c.q.housekeeping()
-	end := c.p.log.End()
 	next, epoch := c.mu.next, c.mu.epoch
 	if look {
 		c.popRedo()
@@ -124,9 +127,7 @@ func (c *Cursor) round() (more bool) {
 		if c.read.epoch != epoch {
 			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
 		}
-		if c.q != nil && c.q.config().Priorities > 0 {
-			c.sortAhead(end)
-		} else if next < end && len(c.read.redo) < redoAhead {
+		if (c.q == nil || c.q.config().Priorities == 0) && next < end && len(c.read.redo) < redoAhead {
 			c.fill(next)
 		}
 	}
@@ -144,7 +145,7 @@ func (c *Cursor) round() (more bool) {
 		if c.q != nil {
 			w.pending = c.q.readyLocked()
 		}
-		drained = c.assign(paused)
+		drained = c.assign(paused, end)
 		c.mu.fresh = max(c.mu.fresh, end)
 	}
 	if c.mu.epoch == c.read.epoch {
@@ -404,9 +405,9 @@ func (c *Cursor) sortAhead(end Offset) {
 	}
 }
 
-// assign decides who gets what was read, in order, and reports whether it ran out
-// of messages. Requires: mu.
-func (c *Cursor) assign(paused bool) (drained bool) {
+// assign decides who gets what was read, when the Log ended at end, in order, and
+// reports whether it ran out of messages. Requires: mu.
+func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 	r := &c.read
 	for len(r.redo) > 0 {
 		x := r.redo[0]
@@ -414,6 +415,8 @@ func (c *Cursor) assign(paused bool) (drained bool) {
 		switch {
 		case f != nil && f.state != ready, f == nil && x.level < 0:
 			// settled while it was read
+		case x.offset >= end:
+			return false // picked while on its way to disk
 		case x.entry == nil || x.entry.Count > 1 && !c.p.log.Live(x.offset):
 			if f != nil { // deleted
 				c.mu.flights.remove(f)

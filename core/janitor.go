@@ -37,6 +37,9 @@ func (j *janitor) aging(at int64) {
 	}
 }
 
+// Durable is Completion: what was appended can be read now.
+func (j *janitor) Durable(error) { j.s.b.workers.wake(j) }
+
 func (j *janitor) run() (more bool) {
 	for _, p := range *j.s.parts.Load() {
 		if p.sweep() {

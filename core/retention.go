@@ -39,7 +39,7 @@ func (p *partition) limit(tx *Tx) {
 	if c.MaxBytes > 0 && p.log.Bytes() > c.MaxBytes {
 		if p.keys == nil {
 			// Entries' borders are not known here, and must not be read under the sequencer.
-			tx.wakeAfter(&p.s.janitor)
+			tx.Then(&p.s.janitor)
 			return
 		}
 		for p.log.Bytes() > c.MaxBytes && p.log.Messages() > 0 {

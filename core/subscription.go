@@ -312,6 +312,7 @@ func (c *Cursor) Fetch(autoAck bool, w ...*Window) (*Delivery, error) {
 		return nil, &Error{Code: Gone, Op: "fetch", Name: name}
 	}
 	c.mu.fetches = append(c.mu.fetches, s)
+	c.mu.idleSince = c.b.now()
 	c.mu.Unlock()
 	c.wake()
 	select {

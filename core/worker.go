@@ -30,6 +30,7 @@ type pool struct {
 		sync.Mutex
 		queue   []runnable // from head on
 		head    int
+		running int
 		stopped bool
 	}
 	ready   sync.Cond
@@ -103,15 +104,24 @@ func (p *pool) work() {
 		r := p.mu.queue[p.mu.head]
 		p.mu.queue[p.mu.head] = nil
 		p.mu.head++
+		p.mu.running++
 		p.mu.Unlock()
 
 		st := r.runState()
 		st.v.Store(runRunning)
-		more := r.run()
-		if !more && st.v.CompareAndSwap(runRunning, runAsleep) {
-			continue
+		if more := r.run(); more || !st.v.CompareAndSwap(runRunning, runAsleep) {
+			st.v.Store(runQueued)
+			p.push(r)
 		}
-		st.v.Store(runQueued)
-		p.push(r)
+		p.mu.Lock()
+		p.mu.running--
+		p.mu.Unlock()
 	}
+}
+
+// idle reports whether nothing runs and nothing waits to.
+func (p *pool) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.running == 0 && p.mu.head == len(p.mu.queue)
 }
