@@ -360,9 +360,10 @@ func (h *harness) cmdRestart(string, args) error {
 	h.close()
 	clear(h.subs)
 	h.open()
-	for _, s := range sorted(h.ns.objects.streams) {
+	h.ns.Streams(func(s *Stream) bool {
 		s.Cursors(func(c *Cursor) bool { c.SetEvents(h); return true })
-	}
+		return true
+	})
 	return nil
 }
 
