@@ -144,7 +144,7 @@ func TestReceive(t *testing.T) {
 		}
 		expect(t, r2, "hi")
 	}
-	if n := w.Metrics().HeadersDropped; n != 2 {
+	if n := w.Metrics().HeadersDropped; n != 8 {
 		t.Errorf("%d headers dropped", n)
 	}
 }
