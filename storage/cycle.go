@@ -92,6 +92,8 @@ func (s *Store) writer() {
 
 		if c.pos > 0 {
 			s.write(c)
+		} else {
+			c.err = s.Err()
 		}
 		s.done.push(c)
 	}
@@ -115,6 +117,9 @@ func (s *Store) write(c *cycle) {
 		return
 	}
 	c.blk.pos = c.pos
+	if s.journal.pending() > s.o.JournalBytes {
+		s.checkFull()
+	}
 	s.count.frames.Add(1)
 	// The frame's bytes stay at hand for readers: the buffer itself, or a copy if
 	// that saves memory.
@@ -141,6 +146,17 @@ func (s *Store) freeCycle() *cycle {
 	}
 }
 
+// show says that everything up to pos is visible.
+func (s *Store) show(pos Position) {
+	s.shown.Lock()
+	s.applied.Store(uint64(pos))
+	s.shown.wait.Broadcast()
+	s.shown.Unlock()
+	if s.wantsRoom() {
+		s.nudgeSettler()
+	}
+}
+
 // complete shows the effects of a cycle and tells whoever waits. It runs on the
 // completer's goroutine.
 func (s *Store) complete(c *cycle) {
@@ -160,7 +176,7 @@ func (s *Store) complete(c *cycle) {
 			s.forget(l)
 		}
 		if c.pos > 0 {
-			s.applied.Store(uint64(c.pos))
+			s.show(c.pos)
 		}
 		for _, t := range c.logs {
 			t.log.notify()

@@ -30,7 +30,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+func checksum(b []byte) uint32              { return crc32.Checksum(b, castagnoli) }
+func checksum2(sum uint32, b []byte) uint32 { return crc32.Update(sum, castagnoli, b) }
 
 type frame struct {
 	pos    Position

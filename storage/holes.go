@@ -2,6 +2,7 @@ package storage
 
 import (
 	"math/bits"
+	"slices"
 	"sort"
 )
 
@@ -14,6 +15,7 @@ import (
 type holes struct {
 	pages []page
 	n     int64
+	gone  []int64 // numbers of removed pages that the index still has
 }
 
 const (
@@ -22,10 +24,18 @@ const (
 )
 
 type page struct {
-	no    int64
-	n     int32
-	dirty bool
-	bits  *[pageWords]uint64 // nil: all of them
+	no     int64
+	n      int32
+	dirty  bool               // changed since the index has it
+	stored bool               // the index has it
+	bits   *[pageWords]uint64 // nil: all of them
+}
+
+func (p *page) count() {
+	p.n = 0
+	for _, w := range p.bits {
+		p.n += int32(bits.OnesCount64(w))
+	}
 }
 
 func (h *holes) len() int64 { return h.n }
@@ -186,7 +196,7 @@ func (h *holes) trim(o Offset) {
 	no := int64(o) / pageOffsets
 	i := 0
 	for i < len(h.pages) && h.pages[i].no < no {
-		h.n -= int64(h.pages[i].n)
+		h.remove(&h.pages[i])
 		i++
 	}
 	if i > 0 {
@@ -215,7 +225,38 @@ func (h *holes) trim(o Offset) {
 		h.n -= int64(gone)
 	}
 	if p.n == 0 {
+		h.remove(p)
 		h.pages = h.pages[1:]
+	}
+}
+
+// load takes in a page that was stored, in addition to what is there.
+func (h *holes) load(p page) {
+	i := h.search(p.no)
+	if i < len(h.pages) && h.pages[i].no == p.no {
+		old := h.pages[i]
+		if p.bits != nil && old.bits != nil {
+			for w := range p.bits {
+				p.bits[w] |= old.bits[w]
+			}
+			p.count()
+		} else {
+			p.bits, p.n = nil, pageOffsets
+		}
+		p.dirty = old.dirty
+		h.n += int64(p.n - old.n)
+		h.pages[i] = p
+		return
+	}
+	h.pages = slices.Insert(h.pages, i, p)
+	h.n += int64(p.n)
+}
+
+// remove accounts for a page that goes.
+func (h *holes) remove(p *page) {
+	h.n -= int64(p.n)
+	if p.stored {
+		h.gone = append(h.gone, p.no)
 	}
 }
 

@@ -31,8 +31,10 @@ type journal interface {
 	release(pos Position) error
 	// sync makes everything proposed so far safe, whatever the durability.
 	sync() error
-	// pending is how many bytes are held and not released.
+	// pending is how many bytes are held and not released, oldest the position up
+	// to which something can be released, 0 if there is nothing.
 	pending() int64
+	oldest() Position
 	close() error
 }
 
@@ -67,8 +69,39 @@ type journalFile struct {
 	epoch uint64
 	first Position
 	last  Position // guarded by diskJournal.mu
+	used  int64    // what it holds; set when the next one is begun
 	size  int64    // what has been written once; guarded likewise
 	dirty atomic.Bool
+
+	// open is read-locked by readers of what the journal may release meanwhile.
+	open struct {
+		sync.RWMutex
+		closed bool
+	}
+}
+
+func (f *journalFile) close() error {
+	f.open.Lock()
+	defer f.open.Unlock()
+	if f.open.closed {
+		return nil
+	}
+	f.open.closed = true
+	return f.f.Close()
+}
+
+// readAt fills b for a reader that does not know whether the file was given away.
+func (f *journalFile) readAt(b []byte, off int64) error {
+	f.open.RLock()
+	defer f.open.RUnlock()
+	if f.open.closed {
+		return nil
+	}
+	_, err := f.f.ReadAt(b, off)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 func (f *journalFile) header() []byte {
@@ -102,11 +135,13 @@ type diskJournal struct {
 	epoch    uint64
 	damaged  int64 // frames found lost by replay
 
-	off    int64 // in the current file; the proposer's
-	cur    *journalFile
+	off    int64         // in the current file; the proposer's
+	cur    *journalFile  // changed by the proposer with mu held
 	synced atomic.Uint64 // Position
 	wrote  atomic.Uint64 // Position
 	syncs  atomic.Int64
+	held   atomic.Int64 // bytes of the files before the current one
+	used   atomic.Int64 // bytes of the current one
 
 	work sync.WaitGroup // the preparer
 	mu   struct {
@@ -229,6 +264,7 @@ func (j *diskJournal) write(pos Position, b []byte) (place, error) {
 		}
 	}
 	j.off = alignUp(end, frameAlign)
+	j.used.Store(j.off)
 	j.wrote.Store(uint64(pos))
 	j.mu.Lock()
 	j.cur.last = pos
@@ -261,10 +297,15 @@ func (j *diskJournal) roll(first Position) error {
 		return err
 	}
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	f.last = first - 1
 	j.mu.files = append(j.mu.files, f)
-	j.mu.Unlock()
+	if j.cur != nil {
+		j.cur.used = j.off
+		j.held.Add(j.off)
+	}
 	j.cur, j.off = f, blockSize
+	j.used.Store(blockSize)
 	return nil
 }
 
@@ -378,7 +419,7 @@ func (j *diskJournal) sync() error {
 
 func (j *diskJournal) read(pos Position, p place) ([]byte, error) {
 	b := make([]byte, p.len)
-	if _, err := p.file.f.ReadAt(b, p.off); err != nil && !errors.Is(err, io.EOF) {
+	if err := p.file.readAt(b, p.off); err != nil {
 		return nil, err
 	}
 	f, ok := parseFrameHeader(b)
@@ -394,6 +435,7 @@ func (j *diskJournal) release(pos Position) error {
 	for len(j.mu.files) > 0 && j.mu.files[0] != j.cur && j.mu.files[0].last <= pos {
 		f := j.mu.files[0]
 		j.mu.files = j.mu.files[1:]
+		j.held.Add(-f.used)
 		if len(j.mu.free) < j.keep && f.size <= j.fileSize {
 			j.mu.free = append(j.mu.free, f)
 		} else {
@@ -403,19 +445,20 @@ func (j *diskJournal) release(pos Position) error {
 	j.mu.Unlock()
 	var errs error
 	for _, f := range old {
-		errs = errors.Join(errs, f.f.Close(), j.fs.Remove(f.name))
+		errs = errors.Join(errs, f.close(), j.fs.Remove(f.name))
 	}
 	return errs
 }
 
-func (j *diskJournal) pending() int64 {
+func (j *diskJournal) pending() int64 { return j.held.Load() + j.used.Load() }
+
+func (j *diskJournal) oldest() Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var n int64
-	for _, f := range j.mu.files {
-		n += f.size
+	if len(j.mu.files) == 0 || j.mu.files[0] == j.cur {
+		return 0
 	}
-	return n
+	return j.mu.files[0].last
 }
 
 func (j *diskJournal) close() error {
@@ -429,7 +472,7 @@ func (j *diskJournal) close() error {
 func (j *diskJournal) closeFiles() error {
 	var errs error
 	for _, f := range slices.Concat(j.mu.files, j.mu.free) {
-		errs = errors.Join(errs, f.f.Close())
+		errs = errors.Join(errs, f.close())
 	}
 	return errs
 }
@@ -502,6 +545,10 @@ func (j *diskJournal) replay(from Position, f func(Position, place, []byte) erro
 				return 0, err
 			}
 			next = fr.pos + 1
+		}
+		if jf.used == 0 {
+			jf.used = off
+			j.held.Add(off)
 		}
 		if limit != ^Position(0) && limit > next && files[i+1].epoch > jf.epoch {
 			j.damage(jf, off, next, limit)

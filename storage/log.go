@@ -2,6 +2,7 @@ package storage
 
 import (
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 )
@@ -25,24 +26,31 @@ type Log struct {
 
 	// seq belongs to the sequencer.
 	seq struct {
-		next     Offset
-		reserved Offset // volatile entries may take offsets below it
-		tx       uint64 // the last transaction that touched it
-		cycle    uint64 // the last cycle it was put into, and its index there
-		touch    int
-		durable  uint64 // the last cycle with a position that it was put into
-		dropped  bool
+		next    Offset
+		tx      uint64 // the last transaction that touched it
+		cycle   uint64 // the last cycle it was put into, and its index there
+		touch   int
+		durable uint64 // the last cycle with a position that it was put into
+		dropped bool
 	}
 
 	// mu guards what is retained. Appends and deletes change it when they are
 	// decided; end keeps readers off what is not durable.
 	mu struct {
 		sync.Mutex
-		start Offset
-		next  Offset
-		holes holes // of start <= o < next
-		tail  tail
-		bytes int64
+		start    Offset
+		next     Offset
+		reserved Offset // volatile entries may take offsets below it
+		holes    holes  // of start <= o < next
+		bytes    int64
+		// Durable entries below settled are in runs, all others in the tail.
+		settled Offset
+		runs    []*run
+		tail    tail
+		dirty   bool // the index lacks something of start, reserved, holes
+		stored  bool // the index knows the Log
+		gone    bool // dropped
+		inexact bool // the settler is to look up bytes
 	}
 }
 
@@ -52,8 +60,9 @@ type Watcher interface{ Advanced(l *Log) }
 
 func newLog(s *Store, id LogID, first Offset) *Log {
 	l := &Log{id: id, s: s}
-	l.seq.next, l.seq.reserved = first, first
-	l.mu.start, l.mu.next = first, first
+	l.seq.next = first
+	m := &l.mu
+	m.start, m.next, m.reserved, m.settled, m.dirty = first, first, first, first, true
 	l.end.Store(int64(first))
 	return l
 }
@@ -155,6 +164,10 @@ func (l *Log) appended(i item) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(i.offset)
+	if i.next() <= l.mu.start {
+		l.mu.next = i.next() // replayed, and known to be gone
+		return
+	}
 	i.blk.live.Add(1)
 	l.mu.tail.push(i)
 	l.mu.next = i.next()
@@ -169,10 +182,10 @@ func (l *Log) advanceLocked(o Offset) {
 	}
 	if m.start == m.next {
 		m.start = o
-	} else {
-		m.holes.add(m.next, o)
+	} else if o > m.start {
+		m.holes.add(max(m.next, m.start), o)
 	}
-	m.next = o
+	m.next, m.dirty = o, true
 }
 
 // delete removes from <= o < to. It reports whether anything was removed that the
@@ -185,7 +198,12 @@ func (l *Log) delete(from, to Offset) (durable bool) {
 	if from >= to {
 		return false
 	}
+	m.dirty = true
 	durable = l.deleteItemsLocked(from, to)
+	if n := len(m.runs); n > 0 && m.runs[n-1].to > from {
+		durable = true
+		l.deleteSettledLocked(from, to)
+	}
 	if from > m.start {
 		m.holes.add(from, to)
 		return durable
@@ -198,6 +216,8 @@ func (l *Log) delete(from, to Offset) (durable bool) {
 	n := 0
 	all := m.tail.all()
 	for n < len(all) && all[n].next() <= m.start {
+		// During replay, holes may be known before the entries they are of.
+		l.dropItemLocked(&all[n])
 		n++
 	}
 	if n > 0 {
@@ -212,9 +232,6 @@ func (l *Log) deleteItemsLocked(from, to Offset) (durable bool) {
 	m := &l.mu
 	all := m.tail.all()
 	i := m.tail.find(from)
-	if len(all) == 0 || from < all[0].offset {
-		durable = true
-	}
 	for ; i < len(all) && all[i].offset < to; i++ {
 		it := &all[i]
 		if it.blk == nil {
@@ -233,24 +250,78 @@ func (l *Log) deleteItemsLocked(from, to Offset) (durable bool) {
 				continue
 			}
 		}
-		m.bytes -= int64(it.bytes)
-		l.s.cache.release(it.blk)
-		it.blk = nil
+		l.dropItemLocked(it)
 	}
 	return durable
 }
 
-// free lets go of everything a dropped Log holds.
-func (l *Log) free() {
+func (l *Log) dropItemLocked(it *item) {
+	if it.blk != nil {
+		l.mu.bytes -= int64(it.bytes)
+		l.s.cache.release(it.blk)
+		it.blk = nil
+	}
+}
+
+// deleteSettledLocked accounts for the bytes of settled entries among from <= o < to.
+// Their sizes are on disk, so unless all are equal, what a run has left is
+// estimated; the settler looks up the rest.
+func (l *Log) deleteSettledLocked(from, to Offset) {
+	m := &l.mu
+	for i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].to > from }); i < len(m.runs); i++ {
+		r := m.runs[i]
+		a, b := max(from, r.from), min(to, r.to)
+		if a >= b {
+			return
+		}
+		gone := int64(b-a) - m.holes.count(a, b)
+		if gone == 0 {
+			continue
+		}
+		left := l.liveInLocked(r)
+		bytes := int64(0)
+		r.dirty = true
+		switch {
+		case left == gone:
+			r.exact = true
+			l.s.reclaim(r)
+		case r.each > 0:
+			bytes = r.bytes - gone*r.each
+		default:
+			bytes = r.bytes - r.bytes*gone/left
+			r.exact = false
+			l.s.inexact(l)
+		}
+		m.bytes += bytes - r.bytes
+		r.bytes = bytes
+	}
+}
+
+// liveInLocked counts the live messages among the offsets of a run. It includes
+// those of volatile entries that lie between.
+func (l *Log) liveInLocked(r *run) int64 {
+	from := max(r.from, l.mu.start)
+	if from >= r.to {
+		return 0
+	}
+	return int64(r.to-from) - l.mu.holes.count(from, r.to)
+}
+
+// free lets go of everything a dropped Log holds in memory.
+// It reports whether the index knows of it, and whether it has files.
+func (l *Log) free() (stored, files bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := &l.mu
+	for _, r := range m.runs {
+		files = files || r.file != 0
+	}
 	for _, it := range m.tail.all() {
 		if it.blk != nil {
 			l.s.cache.release(it.blk)
 		}
 	}
 	m.tail = tail{}
-	m.holes = holes{}
-	m.start, m.bytes = m.next, 0
+	m.start, m.bytes, m.gone = m.next, 0, true
+	return m.stored, files
 }

@@ -1,6 +1,10 @@
 package storage
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
 
 // Limit bounds one read.
 type Limit struct {
@@ -15,14 +19,18 @@ type Limit struct {
 // is deleted are skipped. It may read from disk. A corrupt entry ends the read
 // with an error for which IsCorrupt is true; next is then the offset after it.
 func (l *Log) Read(from Offset, max Limit, dst []Entry) (entries []Entry, next Offset, err error) {
-	var picked [64]item
+	var items [64]item
 	b := budget{Limit: max}
 	for {
-		n, on, more := l.pick(from, &b, picked[:])
-		for i := range picked[:n] {
-			it := &picked[i]
+		p := l.pick(from, &b, items[:])
+		for i := range items[:p.n] {
+			it := &items[i]
 			var e Entry
 			ok, err := l.load(it, &e)
+			if err != nil && l.settled(it) {
+				p.next, p.more = it.offset, true
+				break
+			}
 			if err != nil {
 				return dst, it.next(), err
 			}
@@ -30,10 +38,23 @@ func (l *Log) Read(from Offset, max Limit, dst []Entry) (entries []Entry, next O
 				dst = append(dst, e)
 			}
 		}
-		if !more {
-			return dst, on, nil
+		if p.run != nil {
+			was := len(dst)
+			dst, p.next, p.more, err = l.readRun(p, &b, dst)
+			if err != nil {
+				if l.holds(p.run) {
+					return dst, p.next, err
+				}
+				// The run was replaced meanwhile.
+				if p.next, p.more = p.from, true; len(dst) > was {
+					p.next = dst[len(dst)-1].Next()
+				}
+			}
 		}
-		from = on
+		if p.err != nil || !p.more {
+			return dst, p.next, p.err
+		}
+		from = p.next
 	}
 }
 
@@ -53,55 +74,165 @@ func (b *budget) take(size int) bool {
 	return true
 }
 
-// pick copies the next items to read to dst. It returns how many, the offset to go on from,
-// and whether there may be more within the budget.
-func (l *Log) pick(from Offset, b *budget, dst []item) (n int, next Offset, more bool) {
+// picked is what to read next: some items of the tail, or part of a run.
+type picked struct {
+	n        int
+	run      *run
+	from, to Offset // the part of the run
+	next     Offset // to go on from
+	more     bool   // there may be more within the budget
+	err      error
+}
+
+// pick decides what to read next, without reading. It copies items to dst.
+func (l *Log) pick(from Offset, b *budget, dst []item) (p picked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := &l.mu
 	end := l.End()
-	next = max(from, m.start)
+	p.next = max(from, m.start)
 	all := m.tail.all()
-	for i := m.tail.find(next); i < len(all) && next < end; i++ {
-		it := &all[i]
-		if it.offset >= end {
+	i := m.tail.find(p.next)
+	for {
+		if p.next = m.holes.next(p.next, false, end); p.next >= end {
+			p.next = max(p.next, from)
+			return p
+		}
+		for i < len(all) && all[i].next() <= p.next {
+			i++
+		}
+		if i == len(all) || all[i].offset > p.next {
 			break
 		}
-		if it.blk == nil {
-			next = it.next()
-			continue
-		}
-		// The rest of an entry whose later messages are gone is not worth reading.
-		if o := max(next, it.offset); o > it.offset && m.holes.next(o, false, it.next()) == it.next() {
-			next = it.next()
-			continue
-		}
-		if n == len(dst) {
-			return n, next, true
+		it := &all[i]
+		if p.n == len(dst) {
+			p.more = true
+			return p
 		}
 		if !b.take(int(it.bytes)) {
-			return n, max(next, it.offset), false
+			return p
 		}
-		dst[n] = *it
-		n++
-		next = it.next()
+		dst[p.n] = *it
+		p.n++
+		p.next = it.next()
 	}
-	return n, max(next, end), false
+	if p.n > 0 {
+		p.more = true
+		return p
+	}
+	bound := end
+	if i < len(all) {
+		bound = min(bound, all[i].offset)
+	}
+	r := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].to > p.next })
+	if r < len(m.runs) && m.runs[r].from <= p.next {
+		p.run, p.from, p.to = m.runs[r], p.next, min(bound, m.runs[r].to)
+		return p
+	}
+	// A live message that is nowhere.
+	lost := p.next
+	if p.next = bound; r < len(m.runs) {
+		p.next = min(p.next, m.runs[r].from)
+	}
+	p.err = &CorruptError{Where: fmt.Sprintf("log %d offsets %d to %d", l.id, lost, p.next-1), Why: "they are missing"}
+	return p
+}
+
+// settled reports whether an item has left the tail.
+func (l *Log) settled(it *item) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.mu.tail.all()
+	i := l.mu.tail.find(it.offset)
+	return i == len(all) || all[i].offset != it.offset || all[i].blk != it.blk
+}
+
+// holds reports whether r still is a run of the Log.
+func (l *Log) holds(r *run) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.mu.gone && slices.Contains(l.mu.runs, r)
+}
+
+// readRun reads the picked part of a run, as far as the budget goes.
+func (l *Log) readRun(p picked, b *budget, dst []Entry) (_ []Entry, next Offset, more bool, err error) {
+	var buf [maxBlockEntries]stored
+	o, err := l.s.segments.acquire(l.id, p.run)
+	if err != nil {
+		return dst, p.run.to, false, err
+	}
+	defer o.release()
+	where := func(err error) error { return corrupt(l.s.segments.where(l.id, p.run), err) }
+	for i := o.block(p.from); i < len(o.index) && o.index[i].first < p.to; i++ {
+		es, err := o.envelopes(i, buf[:0])
+		if err != nil {
+			return dst, o.blockEnd(i), false, where(err)
+		}
+		es = l.filter(es, p.from, p.to)
+		full := false
+		for k := range es {
+			if !b.take(es[k].payload()) {
+				es, full, next = es[:k], true, max(p.from, es[k].Offset)
+				break
+			}
+		}
+		n, err := o.load(es)
+		for k := range es[:n] {
+			dst = append(dst, es[k].Entry)
+		}
+		if err != nil {
+			return dst, es[n].Next(), false, where(err)
+		}
+		if full {
+			return dst, next, false, nil
+		}
+	}
+	return dst, p.to, true, nil
+}
+
+// blockEnd is the offset after block i.
+func (s *segment) blockEnd(i int) Offset {
+	if i+1 < len(s.index) {
+		return s.index[i+1].first
+	}
+	return s.next
+}
+
+// filter keeps the entries that have a live message at from <= offset < to.
+func (l *Log) filter(es []stored, from, to Offset) []stored {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := es[:0]
+	for i := range es {
+		e := &es[i]
+		if e.Offset < to && l.liveLocked(max(e.Offset, from), e.Next()) {
+			kept = append(kept, *e)
+		}
+	}
+	return kept
+}
+
+// liveLocked reports whether any message at from <= offset < to is live.
+func (l *Log) liveLocked(from, to Offset) bool {
+	from = max(from, l.mu.start)
+	return from < to && l.mu.holes.next(from, false, to) < to
 }
 
 // load decodes an item's entry. It reports false if the entry was deleted meanwhile.
 func (l *Log) load(it *item, e *Entry) (bool, error) {
 	buf, err := l.s.blockBytes(it.blk)
-	if err == nil && buf != nil {
-		if err = decodeEntry(buf, it.at, e); err != nil {
-			err = &CorruptError{Where: fmt.Sprintf("log %d offset %d", l.id, it.offset), Why: err.Error()}
-		}
-	}
-	if err != nil {
+	if err != nil || buf == nil {
 		return false, err
 	}
+	return true, l.decode(it, buf, e)
+}
+
+func (l *Log) decode(it *item, buf []byte, e *Entry) error {
+	if err := decodeEntry(buf, it.at, e); err != nil {
+		return &CorruptError{Where: fmt.Sprintf("log %d offset %d", l.id, it.offset), Why: err.Error()}
+	}
 	e.Volatile = it.blk.volatile
-	return buf != nil, nil
+	return nil
 }
 
 // blockBytes returns a block's bytes, from the journal if they are not in memory; nil
@@ -124,18 +255,22 @@ func (s *Store) blockBytes(b *block) ([]byte, error) {
 // nanoseconds), or End if there is none. Times in a Log need not be monotone:
 // it is the first in offset order for which it holds.
 func (l *Log) OffsetAt(t int64) (Offset, error) {
-	var picked [64]item
+	var items [64]item
 	from := Offset(0)
 	for {
 		var b budget
-		n, on, more := l.pick(from, &b, picked[:])
-		for i := range picked[:n] {
-			it := &picked[i]
+		p := l.pick(from, &b, items[:])
+		for i := range items[:p.n] {
+			it := &items[i]
 			if it.blk.maxTime < t {
 				continue
 			}
 			var e Entry
 			ok, err := l.load(it, &e)
+			if err != nil && l.settled(it) {
+				p.next, p.more = it.offset, true
+				break
+			}
 			if err != nil {
 				return 0, err
 			}
@@ -143,9 +278,49 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 				return max(e.Offset, l.Start()), nil
 			}
 		}
-		if !more {
-			return on, nil
+		if p.run != nil {
+			o, err := l.runOffsetAt(p, t)
+			if err != nil && l.holds(p.run) {
+				return 0, err
+			}
+			if err == nil && o != NoOffset {
+				return max(o, l.Start()), nil
+			}
+			p.more = true
+			if p.next = p.to; err != nil {
+				p.next = p.from
+			}
 		}
-		from = on
+		if p.err != nil || !p.more {
+			return p.next, p.err
+		}
+		from = p.next
 	}
+}
+
+// runOffsetAt is OffsetAt within the picked part of a run.
+func (l *Log) runOffsetAt(p picked, t int64) (Offset, error) {
+	if p.run.maxTime < t {
+		return NoOffset, nil
+	}
+	o, err := l.s.segments.acquire(l.id, p.run)
+	if err != nil {
+		return 0, err
+	}
+	defer o.release()
+	for i := o.block(p.from); i < len(o.index) && o.index[i].first < p.to; i++ {
+		if o.index[i].maxTime < t {
+			continue
+		}
+		es, err := o.envelopes(i, nil)
+		if err != nil {
+			return 0, corrupt(l.s.segments.where(l.id, p.run), err)
+		}
+		for _, e := range l.filter(es, p.from, p.to) {
+			if e.Time >= t {
+				return e.Offset, nil
+			}
+		}
+	}
+	return NoOffset, nil
 }

@@ -15,9 +15,11 @@ type StateMachine interface {
 	ReplayDelete(pos Position, log LogID, from, to Offset)
 	ReplayNote(pos Position, owner uint64, data []byte)
 	// Checkpoint calls set for every piece of state that changed since the last
-	// one. Each value should carry the position it reflects: at least at, and
-	// no more than what Applied returns at the time. It runs on the
-	// checkpointer's goroutine, concurrently with transactions.
+	// one; a nil value removes the key. A value must reflect all up to at. It may
+	// reflect more, even what is decided and not yet durable: the store waits for that
+	// before it keeps the value. Then it will see the excess again on replay. It
+	// runs on the checkpointer's goroutine, concurrently with transactions, and may
+	// Begin one.
 	Checkpoint(at Position, set func(key, value []byte)) error
 }
 
@@ -27,15 +29,17 @@ func (s *Store) rebuild() error {
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	s.from = 1
-	last, err := s.journal.replay(s.from, func(pos Position, p place, frame []byte) error {
+	if err := s.loadRows(); err != nil {
+		return err
+	}
+	last, err := s.journal.replay(s.checkpointed+1, func(pos Position, p place, frame []byte) error {
 		return s.reapply(pos, p, frame, pos > indexed)
 	})
 	if err != nil {
 		return fmt.Errorf("storage: replay journal: %w", err)
 	}
 	// The index may be ahead only if the operating system lost what it was to sync.
-	last = max(last, indexed)
+	last = max(last, indexed, s.checkpointed)
 	s.seq.pos = last
 	s.applied.Store(uint64(last))
 	for _, l := range s.logs.byID {
@@ -44,12 +48,93 @@ func (s *Store) rebuild() error {
 	return nil
 }
 
+// loadRows loads what the index knows of Logs.
+func (s *Store) loadRows() error {
+	row, err := s.index.get([]byte{keyCheckpoint})
+	if err != nil {
+		return err
+	}
+	q := &s.seq
+	if row != nil {
+		r := rowReader(nil, row)
+		s.checkpointed, q.nextLog, q.reservedLogs = Position(r.uv()), LogID(r.uv()), LogID(r.uv())
+		q.now = int64(r.u64())
+		if r.err != nil {
+			return corruptRow([]byte{keyCheckpoint}, r.err)
+		}
+	}
+	// A row that cannot be read costs what it says, not the start.
+	note := func(err error) {
+		s.o.Log.Error("storage: index is damaged", "err", err)
+	}
+	err = s.index.scan([]byte{keyLog}, func(k, v []byte) bool {
+		if l, err := parseLog(s, k, v); err != nil {
+			note(err)
+		} else {
+			s.logs.byID[l.id] = l
+			q.nextLog = max(q.nextLog, l.id+1)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	err = s.index.scan([]byte{keyHoles}, func(k, v []byte) bool {
+		if id, p, err := parsePage(k, v); err != nil {
+			note(err)
+		} else if l := s.logs.byID[id]; l != nil {
+			l.mu.holes.load(p)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	files := map[uint64]bool{}
+	s.segments.next.Store(1)
+	err = s.index.scan([]byte{keyRun}, func(k, v []byte) bool {
+		id, r, err := parseRun(k, v)
+		if err != nil {
+			note(err)
+			return true
+		}
+		if r.file != 0 {
+			files[r.file] = true
+			s.segments.next.Store(max(s.segments.next.Load(), r.file+1))
+		}
+		if l := s.logs.byID[id]; l != nil {
+			l.mu.runs = append(l.mu.runs, r)
+			l.mu.bytes += r.bytes
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range s.logs.byID {
+		m := &l.mu
+		// Entries from settled on are replayed, also those that are known to be gone.
+		m.next = m.settled
+		for _, r := range m.runs {
+			if !r.exact {
+				s.inexact(l)
+			}
+		}
+	}
+	return s.segments.sweep(files)
+}
+
 // recovered ends the replay of a Log: everything is visible.
 func (l *Log) recovered() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.advanceLocked(l.seq.reserved)
-	l.seq.next, l.seq.reserved = l.mu.next, l.mu.next
+	m := &l.mu
+	l.advanceLocked(max(m.reserved, m.start))
+	if start := m.holes.next(m.start, false, m.next); start > m.start {
+		m.start, m.dirty = start, true
+	}
+	m.holes.trim(m.start)
+	l.seq.next, l.mu.reserved = l.mu.next, l.mu.next
 	l.end.Store(int64(l.mu.next))
 }
 
@@ -96,7 +181,7 @@ func (s *Store) reapply(pos Position, p place, frame []byte, indexLacks bool) er
 			}
 		case opOffsets:
 			if l != nil {
-				l.seq.reserved = max(l.seq.reserved, o.from)
+				l.mu.reserved = max(l.mu.reserved, o.from)
 			}
 		case opLogs:
 			q.nextLog = max(q.nextLog, LogID(o.id))
@@ -131,8 +216,9 @@ func (s *Store) reapply(pos Position, p place, frame []byte, indexLacks bool) er
 // Recover replays to sm what its checkpoints lack, and opens the store for
 // transactions.
 func (s *Store) Recover(sm StateMachine) error {
+	s.sm = sm
 	if sm != nil {
-		_, err := s.journal.replay(s.from, func(pos Position, _ place, frame []byte) error {
+		_, err := s.journal.replay(s.checkpointed+1, func(pos Position, _ place, frame []byte) error {
 			r := reader{b: frame, at: frameHeader}
 			var o op
 			for r.next(&o) {
@@ -166,8 +252,12 @@ func (s *Store) Recover(sm StateMachine) error {
 	q.cycles++
 	q.instant = &cycle{num: q.cycles}
 	s.gather(&cycle{})
-	s.work.Add(2)
+	s.work.Add(3)
 	go s.writer()
 	go s.completer()
+	go s.settle()
+	if s.journal.pending() > s.o.JournalBytes/2 || len(s.settler.mu.drops) > 0 {
+		s.nudgeSettler()
+	}
 	return nil
 }

@@ -16,29 +16,135 @@ type Spans struct {
 	Spans []Span
 	// Next is the offset to read on from.
 	Next Offset
+	held []*openRun
 }
 
-func (s *Spans) Close() {}
+func (s *Spans) Close() {
+	for _, o := range s.held {
+		o.release()
+	}
+	s.held, s.Spans = nil, nil
+}
 
 // Raw is Read for a Log whose entries' Data can be sent as they are, one after
 // the other: it returns file ranges for what has settled, so that a caller can
 // use sendfile, and memory for what has not. Entries of which every message is
 // deleted are left out. It stops before an entry whose Format is not f.
-func (l *Log) Raw(from Offset, f Format, max Limit) (*Spans, error) {
-	entries, next, err := l.Read(from, max, nil)
-	s := &Spans{Next: next}
-	for i := range entries {
-		e := &entries[i]
-		if e.Format != f {
-			s.Next = e.Offset
-			err = nil
-			break
+//
+// File ranges are not compared with their checksums. What precedes a damaged
+// entry is returned without an error; the next call begins with it and reports it.
+func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
+	var items [64]item
+	b := budget{Limit: limit}
+	s := &Spans{}
+	fail := func(next Offset, err error) (*Spans, error) {
+		if len(s.Spans) > 0 {
+			return s, nil
 		}
-		s.Spans = append(s.Spans, Span{Mem: e.Data, Len: int64(len(e.Data))})
+		s.Next = next
+		return s, err
 	}
-	if len(s.Spans) > 0 && err != nil {
-		// What precedes the damage can be sent; the next call meets it again.
-		s.Next, err = entries[len(entries)-1].Next(), nil
+	for {
+		p := l.pick(from, &b, items[:])
+		for i := range items[:p.n] {
+			it := &items[i]
+			s.Next = max(from, it.offset)
+			var e Entry
+			ok, err := l.load(it, &e)
+			if err != nil && l.settled(it) {
+				p.next, p.more = it.offset, true
+				break
+			}
+			if err != nil {
+				return fail(it.next(), err)
+			}
+			if ok && e.Format != f {
+				return s, nil
+			}
+			if ok {
+				s.Spans = append(s.Spans, Span{Mem: e.Data, Len: int64(len(e.Data))})
+			}
+		}
+		if p.run != nil {
+			next, more, err := l.rawRun(p, f, &b, s)
+			if err != nil && l.holds(p.run) {
+				return fail(next, err)
+			}
+			p.next, p.more = next, more
+			if err != nil {
+				// The run was replaced meanwhile.
+				p.next, p.more = s.Next, true
+			}
+		}
+		if p.err != nil {
+			return fail(p.next, p.err)
+		}
+		s.Next = p.next
+		if !p.more {
+			return s, nil
+		}
+		from = p.next
 	}
-	return s, err
+}
+
+// rawRun adds the picked part of a run to s. On an error s.Next is the offset of
+// what is damaged, and next the one after.
+func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more bool, err error) {
+	s.Next = p.from
+	o, err := l.s.segments.acquire(l.id, p.run)
+	if err != nil {
+		return p.run.to, false, err
+	}
+	file := l.s.segments.osFile(o)
+	if file != nil {
+		s.held = append(s.held, o)
+	} else {
+		defer o.release()
+	}
+	where := func(err error) error { return corrupt(l.s.segments.where(l.id, p.run), err) }
+	var buf [maxBlockEntries]stored
+	for i := o.block(p.from); i < len(o.index) && o.index[i].first < p.to; i++ {
+		es, err := o.envelopes(i, buf[:0])
+		if err != nil {
+			return o.blockEnd(i), false, where(err)
+		}
+		es = l.filter(es, p.from, p.to)
+		stop := false
+		for k := range es {
+			if es[k].Format != f || !b.take(es[k].payload()) {
+				es, stop, next = es[:k], true, max(p.from, es[k].Offset)
+				break
+			}
+		}
+		if file != nil {
+			for k := range es {
+				s.addFile(file, es[k].at, int64(es[k].len))
+			}
+		} else {
+			n, err := o.load(es)
+			for k := range es[:n] {
+				s.Spans = append(s.Spans, Span{Mem: es[k].Data, Len: int64(es[k].len)})
+			}
+			if err != nil {
+				s.Next = es[n].Offset
+				return es[n].Next(), false, where(err)
+			}
+		}
+		if stop {
+			return next, false, nil
+		}
+		s.Next = o.blockEnd(i)
+	}
+	return p.to, true, nil
+}
+
+// addFile adds a file range, extending the last one if it goes on there.
+func (s *Spans) addFile(f *os.File, at, n int64) {
+	if k := len(s.Spans) - 1; k >= 0 {
+		if last := &s.Spans[k]; last.File == f && last.Pos+last.Len == at {
+			last.Len += n
+			return
+		}
+	}
+	s.Spans = append(s.Spans, Span{File: f, Pos: at, Len: n})
 }

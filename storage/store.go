@@ -41,6 +41,10 @@ type Options struct {
 	JournalFileBytes, JournalBytes int64
 	// CacheBytes bounds the memory that keeps recent entries at hand.
 	CacheBytes int64
+
+	// For tests: where a segment ends, and the largest that the index holds.
+	segmentBytes int64
+	chunkBytes   int
 }
 
 const (
@@ -68,6 +72,12 @@ func (o *Options) defaults() {
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = defaultCacheBytes
 	}
+	if o.segmentBytes <= 0 {
+		o.segmentBytes = segmentBytes
+	}
+	if o.chunkBytes <= 0 {
+		o.chunkBytes = maxChunk
+	}
 }
 
 // Store is the engine. All its methods are safe for concurrent use.
@@ -84,9 +94,21 @@ type Store struct {
 	applied   atomic.Uint64 // Position
 	doneCycle atomic.Uint64
 	failed    atomic.Pointer[error]
-	from      Position // replay to the owner starts here
+	closed    atomic.Bool
+	sm        StateMachine
+	segments  segments
+	settler   settler
+	// checkpointed is the position of the last checkpoint: frames up to it are not
+	// needed any more. The settler's.
+	checkpointed Position
 
 	count struct{ frames, txs, settled atomic.Int64 }
+
+	// shown guards waiting for applied to move.
+	shown struct {
+		sync.Mutex
+		wait sync.Cond
+	}
 
 	// seq is the sequencer: its lock puts transactions in order.
 	seq struct {
@@ -105,6 +127,8 @@ type Store struct {
 		writerIdle   bool
 		closing      bool
 		recovered    bool
+		full         bool // Begin waits for the journal to be emptied,
+		lifted       bool // except now
 		volatile     struct {
 			buf []byte
 			blk *block
@@ -126,6 +150,8 @@ func Open(o Options) (*Store, error) {
 	s.done.init()
 	q := &s.seq
 	q.wake.L, q.room.L = q, q
+	s.shown.wait.L = &s.shown
+	s.settler.kick, s.settler.stop = make(chan struct{}, 1), make(chan struct{})
 	q.tx.s = s
 	q.nextLog = 1
 	s.logs.byID = map[LogID]*Log{}
@@ -138,7 +164,7 @@ func Open(o Options) (*Store, error) {
 
 func (s *Store) open() error {
 	o := &s.o
-	if err := o.FS.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := makeDir(o.FS, o.Dir); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
 	var err error
@@ -155,15 +181,36 @@ func (s *Store) open() error {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
 	s.journal = j
+	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), s.index); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
 	if err := syncDir(o.FS, o.Dir); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
 	return s.rebuild()
 }
 
+// makeDir makes a directory and those above it, so that they survive a crash.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	parent := fs.PathDir(dir)
+	if parent != dir && parent != "" {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return syncDir(fs, parent)
+}
+
 // release lets go of everything that is open.
 func (s *Store) release() error {
 	var errs error
+	s.segments.close()
 	if s.index != nil {
 		errs = errors.Join(errs, s.index.db.Close())
 	}
@@ -181,6 +228,10 @@ func (s *Store) fail(err error) {
 	err = fmt.Errorf("%w: %w", ErrReadOnly, err)
 	if s.failed.CompareAndSwap(nil, &err) {
 		s.o.Log.Error("storage: no more writes until a restart", "err", err)
+		s.shown.Lock()
+		s.shown.wait.Broadcast()
+		s.shown.Unlock()
+		s.nudgeSettler()
 	}
 }
 
@@ -229,7 +280,14 @@ func (s *Store) forget(l *Log) {
 	s.logs.Lock()
 	delete(s.logs.byID, l.id)
 	s.logs.Unlock()
-	l.free()
+	if stored, files := l.free(); stored {
+		s.settler.mu.Lock()
+		s.settler.mu.drops = append(s.settler.mu.drops, l)
+		s.settler.mu.Unlock()
+		if files {
+			s.nudgeSettler()
+		}
+	}
 }
 
 // Get returns the value of an index key, nil if it has none. Scan calls f for
@@ -260,6 +318,8 @@ func (s *Store) Metrics() Metrics {
 		Transactions: s.count.txs.Load(),
 		CacheBytes:   s.cache.size.Load(),
 		JournalBytes: s.journal.pending(),
+		SettledBytes: s.count.settled.Load(),
+		Segments:     s.segments.count.Load(),
 	}
 	s.logs.RLock()
 	defer s.logs.RUnlock()
@@ -267,29 +327,28 @@ func (s *Store) Metrics() Metrics {
 	return m
 }
 
-// Checkpoint settles and checkpoints now, so that the next Open has little to
-// replay. Close checkpoints too, then releases everything.
-func (s *Store) Checkpoint() error { return s.Err() }
-
 func (s *Store) Close() error {
-	q := &s.seq
-	q.Lock()
-	if q.closing {
-		q.Unlock()
+	if !s.closed.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
-	q.closing = true
+	q := &s.seq
+	q.Lock()
 	recovered := q.recovered
+	q.Unlock()
+	s.settler.work.Lock()
+	err := s.Err()
+	if err == nil && recovered {
+		// The owner may need transactions to write its state: they end after that.
+		err = s.checkpointAll()
+	}
+	s.settler.work.Unlock()
+
+	q.Lock()
+	q.closing = true
 	q.wake.Signal()
 	q.room.Broadcast()
 	q.Unlock()
-	if recovered {
-		s.work.Wait()
-	}
-	if s.Err() == nil {
-		if err := s.index.db.Flush(); err != nil {
-			s.fail(err)
-		}
-	}
-	return s.release()
+	close(s.settler.stop)
+	s.work.Wait()
+	return errors.Join(err, s.release())
 }

@@ -60,7 +60,7 @@ func (s *Store) Begin() *Tx {
 			q.Unlock()
 			panic("storage: Begin before Recover")
 		}
-		if len(q.cur.buf) < maxGathered {
+		if len(q.cur.buf) < maxGathered && (!q.full || q.lifted) {
 			break
 		}
 		q.room.Wait()
@@ -167,15 +167,30 @@ func (t *Tx) appendVolatile(l *Log, e *Entry, i *item) {
 	i.blk, i.at = v.blk, uint32(len(v.buf))
 	v.blk.maxTime = max(v.blk.maxTime, e.Time)
 	v.buf = t.lastVolatile.append(v.buf, v.blk, l.id, e)
-	if !l.volatile && e.Next() > l.seq.reserved {
-		l.seq.reserved = e.Next() + reserveOffsets
-		t.op(opOffsets, uint64(l.id), uint64(l.seq.reserved))
+	if l.volatile {
+		return
+	}
+	if upTo := l.reserve(e.Next()); upTo != NoOffset {
+		t.op(opOffsets, uint64(l.id), uint64(upTo))
 	}
 }
 
 // reserveOffsets is how many offsets one journal operation sets aside for volatile
 // entries: after a restart they are not given to others.
 const reserveOffsets = 4096
+
+// reserve makes sure that the offsets below next are set aside; if it had to set aside
+// more, it returns up to where.
+func (l *Log) reserve(next Offset) Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := &l.mu
+	if next <= m.reserved {
+		return NoOffset
+	}
+	m.reserved, m.dirty = next+reserveOffsets, true
+	return m.reserved
+}
 
 // op writes an operation whose fields are numbers.
 func (t *Tx) op(kind byte, fields ...uint64) {

@@ -1,0 +1,288 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sort"
+)
+
+// A segment holds settled entries of one Log and is never changed. It is a file, or
+// a value of the index if it is small:
+//
+//	data      the entries' Data, back to back in offset order
+//	blocks    the entries' envelopes, some per block; for each entry:
+//	            offset uv     minus the block's first
+//	            envelope      see op.go
+//	            length uv     of its Data
+//	            crc u32       crc32c of its Data
+//	index     for each block:
+//	            first u64     offset of its first entry
+//	            data u64      where that entry's Data begins
+//	            at u64        where the block begins
+//	            length u32    of the block
+//	            crc u32       crc32c of the block
+//	            maxTime u64   the largest Time in it
+//	footer    fixed size, at the end:
+//	         0  magic u64     "TVSEGMNT"
+//	         8  crc u32       crc32c of the index, then of the footer from 12 on
+//	        12  version u32   1
+//	        16  log u64
+//	        24  first u64     offset of the first entry
+//	        32  next u64      offset after the last entry
+//	        40  entries u64
+//	        48  data u64      length of the data
+//	        56  blocks u64    how many
+//	        64  payload u64   sum of the lengths of Key, ID and Data
+//	        72  maxTime u64
+//	        80  -  u64        0
+const (
+	segmentMagic   = 0x544e4d4745535654 // "TVSEGMNT"
+	segmentVersion = 1
+	footerSize     = 88
+	indexEntrySize = 40
+	// A block ends when it has so many bytes or entries: what is read to find one entry.
+	maxBlockBytes   = 4 << 10
+	maxBlockEntries = 128
+)
+
+type indexEntry struct {
+	first    Offset
+	data, at int64
+	len, crc uint32
+	maxTime  int64
+}
+
+type footer struct {
+	log         LogID
+	first, next Offset
+	entries     int64
+	data        int64
+	blocks      int64
+	payload     int64
+	maxTime     int64
+}
+
+// segmentBuilder writes a segment: Data goes out as it comes, the rest at the end.
+type segmentBuilder struct {
+	w      io.Writer
+	f      footer
+	index  []indexEntry
+	blocks []byte
+	start  int // of the current block in blocks
+	count  int // of its entries
+}
+
+func (b *segmentBuilder) add(e *Entry) error {
+	if b.count == 0 {
+		b.start = len(b.blocks)
+		b.index = append(b.index, indexEntry{first: e.Offset, data: b.f.data, maxTime: math.MinInt64})
+		if b.f.entries == 0 {
+			b.f.first, b.f.maxTime = e.Offset, math.MinInt64
+		}
+	}
+	x := &b.index[len(b.index)-1]
+	b.blocks = binary.AppendUvarint(b.blocks, uint64(e.Offset-x.first))
+	b.blocks = appendEnvelope(b.blocks, e)
+	b.blocks = binary.AppendUvarint(b.blocks, uint64(len(e.Data)))
+	b.blocks = binary.LittleEndian.AppendUint32(b.blocks, checksum(e.Data))
+	b.f.entries++
+	b.f.next = e.Next()
+	b.f.data += int64(len(e.Data))
+	b.f.payload += int64(len(e.Key) + len(e.ID) + len(e.Data))
+	x.maxTime = max(x.maxTime, e.Time)
+	b.f.maxTime = max(b.f.maxTime, e.Time)
+	b.count++
+	if b.count == maxBlockEntries || len(b.blocks)-b.start >= maxBlockBytes {
+		b.endBlock()
+	}
+	_, err := b.w.Write(e.Data)
+	return err
+}
+
+func (b *segmentBuilder) endBlock() {
+	if b.count == 0 {
+		return
+	}
+	x := &b.index[len(b.index)-1]
+	x.at = int64(b.start) // from the beginning of the blocks; finish moves it
+	x.len = uint32(len(b.blocks) - b.start)
+	x.crc = checksum(b.blocks[b.start:])
+	b.count = 0
+}
+
+// size is what the segment takes if it ends now.
+func (b *segmentBuilder) size() int64 {
+	return b.f.data + int64(len(b.blocks)) + int64(len(b.index))*indexEntrySize + footerSize
+}
+
+func (b *segmentBuilder) finish() error {
+	b.endBlock()
+	le := binary.LittleEndian
+	out := b.blocks
+	indexAt := len(out)
+	for _, x := range b.index {
+		out = le.AppendUint64(out, uint64(x.first))
+		out = le.AppendUint64(out, uint64(x.data))
+		out = le.AppendUint64(out, uint64(x.at+b.f.data))
+		out = le.AppendUint32(out, x.len)
+		out = le.AppendUint32(out, x.crc)
+		out = le.AppendUint64(out, uint64(x.maxTime))
+	}
+	f := &b.f
+	f.blocks = int64(len(b.index))
+	footerAt := len(out)
+	out = le.AppendUint64(out, segmentMagic)
+	out = le.AppendUint32(out, 0)
+	out = le.AppendUint32(out, segmentVersion)
+	for _, v := range []int64{int64(f.log), int64(f.first), int64(f.next), f.entries, f.data, f.blocks, f.payload, f.maxTime, 0} {
+		out = le.AppendUint64(out, uint64(v))
+	}
+	le.PutUint32(out[footerAt+8:], footerSum(out[indexAt:footerAt], out[footerAt:]))
+	_, err := b.w.Write(out)
+	return err
+}
+
+func footerSum(index, footer []byte) uint32 {
+	return checksum2(checksum(index), footer[12:])
+}
+
+// segment is an opened one.
+type segment struct {
+	footer
+	r     io.ReaderAt
+	index []indexEntry
+}
+
+var errSegment = errors.New("segment is not what was written")
+
+// openSegment reads footer and index.
+func openSegment(r io.ReaderAt, size int64) (*segment, error) {
+	bad := func(why string) (*segment, error) { return nil, fmt.Errorf("%w: %s", errSegment, why) }
+	if size < footerSize {
+		return bad("too short")
+	}
+	var b [footerSize]byte
+	if err := readFull(r, b[:], size-footerSize); err != nil {
+		return nil, err
+	}
+	le := binary.LittleEndian
+	if le.Uint64(b[:]) != segmentMagic || le.Uint32(b[12:]) != segmentVersion {
+		return bad("no footer")
+	}
+	v := func(i int) int64 { return int64(le.Uint64(b[16+8*i:])) }
+	s := &segment{r: r, footer: footer{
+		log: LogID(v(0)), first: Offset(v(1)), next: Offset(v(2)), entries: v(3),
+		data: v(4), blocks: v(5), payload: v(6), maxTime: v(7),
+	}}
+	if s.blocks < 0 || s.blocks > (size-footerSize)/indexEntrySize {
+		return bad("index does not fit")
+	}
+	raw := make([]byte, s.blocks*indexEntrySize)
+	indexAt := size - footerSize - int64(len(raw))
+	if err := readFull(r, raw, indexAt); err != nil {
+		return nil, err
+	}
+	if footerSum(raw, b[:]) != le.Uint32(b[8:]) {
+		return bad("footer or index does not match its checksum")
+	}
+	s.index = make([]indexEntry, s.blocks)
+	for i := range s.index {
+		e := raw[i*indexEntrySize:]
+		s.index[i] = indexEntry{
+			first: Offset(le.Uint64(e)), data: int64(le.Uint64(e[8:])), at: int64(le.Uint64(e[16:])),
+			len: le.Uint32(e[24:]), crc: le.Uint32(e[28:]), maxTime: int64(le.Uint64(e[32:])),
+		}
+		x := &s.index[i]
+		if x.at < 0 || x.at > indexAt-int64(x.len) || x.data < 0 || x.data > s.data {
+			return bad("block out of range")
+		}
+	}
+	return s, nil
+}
+
+func readFull(r io.ReaderAt, b []byte, at int64) error {
+	if n, err := r.ReadAt(b, at); n < len(b) {
+		if err == nil || errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w: too short", errSegment)
+		}
+		return err
+	}
+	return nil
+}
+
+// block returns the index of the block that may hold o: the last one that begins at or before it.
+func (s *segment) block(o Offset) int {
+	return max(0, sort.Search(len(s.index), func(i int) bool { return s.index[i].first > o })-1)
+}
+
+// stored is an entry without its Data, and where that is.
+type stored struct {
+	Entry
+	at  int64
+	len int
+	crc uint32
+}
+
+// payload is the sum of the lengths of Key, ID and Data.
+func (e *stored) payload() int { return len(e.Key) + len(e.ID) + e.len }
+
+// envelopes appends the entries of block i to dst, without their Data.
+func (s *segment) envelopes(i int, dst []stored) ([]stored, error) {
+	x := &s.index[i]
+	b := make([]byte, x.len)
+	if err := readFull(s.r, b, x.at); err != nil {
+		return dst, err
+	}
+	if checksum(b) != x.crc {
+		return dst, fmt.Errorf("%w: block %d does not match its checksum", errSegment, i)
+	}
+	r := reader{b: b}
+	at := x.data
+	for r.at < len(b) {
+		var e stored
+		e.Offset = x.first + r.offset()
+		r.envelope(&e.Entry)
+		n := r.uv()
+		e.crc = r.u32()
+		if r.err == nil && (n > uint64(s.data) || at > s.data-int64(n) || e.Offset < x.first) {
+			r.fail(errField)
+		}
+		if r.err != nil {
+			return dst, fmt.Errorf("%w: block %d: %w", errSegment, i, r.err)
+		}
+		e.at, e.len = at, int(n)
+		at += int64(n)
+		dst = append(dst, e)
+	}
+	return dst, nil
+}
+
+// maxGap is how much dead data is read along rather than read around.
+const maxGap = 16 << 10
+
+// load reads the Data of entries, which are in order. It returns how many it
+// could: fewer than all only with an error about the one after.
+func (s *segment) load(es []stored) (int, error) {
+	for i := 0; i < len(es); {
+		j, end := i+1, es[i].at+int64(es[i].len)
+		for j < len(es) && es[j].at-end <= maxGap {
+			end = es[j].at + int64(es[j].len)
+			j++
+		}
+		b := make([]byte, end-es[i].at)
+		if err := readFull(s.r, b, es[i].at); err != nil {
+			return i, err
+		}
+		for base := es[i].at; i < j; i++ {
+			e := &es[i]
+			e.Data = b[e.at-base:][:e.len:e.len]
+			if checksum(e.Data) != e.crc {
+				return i, fmt.Errorf("%w: data of offset %d does not match its checksum", errSegment, e.Offset)
+			}
+		}
+	}
+	return len(es), nil
+}

@@ -1,0 +1,494 @@
+package storage
+
+import (
+	"errors"
+	"sort"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// segmentBytes is where a segment file ends and the next begins.
+const segmentBytes = 64 << 20
+
+// settling is one pass that moves what journal frames up to cut hold to segments,
+// and tidies the segments there are.
+type settling struct {
+	s      *Store
+	cut    Position
+	pace   *pace
+	frames map[*block][]byte // read in this pass
+	batch  *pebble.Batch
+	plans  []*plan
+	files  bool // a file was made since the last commit
+	// What the plans hold in memory while they wait to be committed.
+	held int
+}
+
+// plan is what a pass does to one Log.
+type plan struct {
+	l       *Log
+	settled Offset // the Log's new boundary
+	moved   bool
+	groups  []group
+}
+
+// group replaces adjacent runs (perhaps none), and for the last group of a plan the
+// settled part of the tail, by new runs.
+type group struct {
+	old []*run
+	new []fresh
+}
+
+// fresh is a run as it is made; its sizes serve to find out what is live of it when
+// it is installed.
+type fresh struct {
+	*run
+	sizes []size
+}
+
+type size struct {
+	offset Offset
+	count  int32
+	bytes  uint32
+}
+
+// planBytes bounds the memory of plans and of the batch before they are committed.
+const planBytes = 4 << 20
+
+func (p *settling) run() error {
+	defer func() {
+		if p.batch != nil {
+			p.batch.Close()
+		}
+	}()
+	for _, l := range p.s.allLogs() {
+		if l.volatile {
+			continue
+		}
+		if err := p.settle(l); err != nil {
+			return err
+		}
+		if p.held > planBytes || p.batch != nil && p.batch.Len() > planBytes || len(p.plans) > 10000 {
+			if err := p.commit(); err != nil {
+				return err
+			}
+		}
+	}
+	return p.commit()
+}
+
+// settle makes the plan for one Log and writes the segments it needs.
+func (p *settling) settle(l *Log) error {
+	l.mu.Lock()
+	if l.mu.gone {
+		l.mu.Unlock()
+		return nil
+	}
+	items, settled := l.collectLocked(p.cut)
+	pl := &plan{l: l, settled: settled, moved: settled > l.mu.settled}
+	olds := l.tidyLocked(items)
+	if !l.mu.dirty && !pl.moved && len(olds) == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	l.mu.stored = true
+	l.mu.Unlock()
+	if p.batch == nil {
+		p.batch = p.s.index.db.NewBatch()
+	}
+	for i, old := range olds {
+		g := group{old: old}
+		var its []item
+		if i == len(olds)-1 {
+			its = items
+		}
+		if err := p.rewrite(l, &g, its); err != nil {
+			return err
+		}
+		pl.groups = append(pl.groups, g)
+	}
+	p.plans = append(p.plans, pl)
+	return nil
+}
+
+// collectLocked copies the live durable items of frames up to cut, and returns
+// the offset below which all durable entries are among them, in runs or gone.
+func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
+	m := &l.mu
+	end := l.End()
+	all := m.tail.all()
+	for i := range all {
+		it := &all[i]
+		if it.offset >= end {
+			return items, max(m.settled, it.offset)
+		}
+		if it.blk == nil || it.blk.volatile {
+			continue
+		}
+		if it.blk.pos > cut {
+			return items, max(m.settled, it.offset)
+		}
+		items = append(items, *it)
+	}
+	return items, max(m.settled, end)
+}
+
+// tidyLocked chooses runs to replace: groups of adjacent ones, in order. The last
+// group is to take in items, if there are any. A run is replaced
+//   - by nothing if nothing of it is live,
+//   - when less than half of it is live (an eighth if it is only consumed from its
+//     beginning: the rest may be about to go),
+//   - with the items or with a neighbour that is replaced, if it is no larger than
+//     what is written there anyway: so every entry is rewritten a few times at most.
+func (l *Log) tidyLocked(items []item) (groups [][]*run) {
+	m := &l.mu
+	chunk, limit := int64(l.s.o.chunkBytes), l.s.o.segmentBytes
+	var size int64
+	for i := range items {
+		size += int64(items[i].bytes)
+	}
+	n := len(m.runs)
+	live := func(r *run) int64 {
+		if l.liveInLocked(r) == 0 {
+			return 0
+		}
+		return max(r.bytes, 1)
+	}
+	tail := n
+	if len(items) > 0 {
+		for tail > 0 {
+			r := m.runs[tail-1]
+			b := live(r)
+			if r.size > max(size, chunk) || size+b > limit {
+				break
+			}
+			size += b
+			tail--
+		}
+	}
+	for i := 0; i < tail; i++ {
+		if !l.sparseLocked(m.runs[i]) {
+			continue
+		}
+		a, b := i, i+1
+		size := live(m.runs[i])
+		for b < tail && size > 0 {
+			next := live(m.runs[b])
+			if !l.sparseLocked(m.runs[b]) && m.runs[b].size > max(size, chunk) || size+next > limit {
+				break
+			}
+			size += next
+			b++
+		}
+		groups = append(groups, m.runs[a:b:b])
+		i = b - 1
+	}
+	if len(items) > 0 {
+		groups = append(groups, m.runs[tail:n:n])
+	}
+	return groups
+}
+
+func (l *Log) sparseLocked(r *run) bool {
+	left := l.liveInLocked(r)
+	if left == 0 {
+		return true
+	}
+	from := max(r.from, l.mu.start)
+	if left == int64(r.to-from) && from > r.from {
+		return r.bytes < r.payload/8
+	}
+	return r.bytes < r.payload/2
+}
+
+// rewrite writes the live entries of g.old, then items, to new segments.
+func (p *settling) rewrite(l *Log, g *group, items []item) error {
+	w := segmentWriter{p: p, l: l, g: g}
+	defer w.abandon()
+	for _, r := range g.old {
+		if err := p.copyRun(l, r, &w); err != nil {
+			return err
+		}
+	}
+	for i := range items {
+		it := &items[i]
+		var e Entry
+		buf, err := p.bytes(it.blk)
+		if err == nil {
+			err = l.decode(it, buf, &e)
+		}
+		if IsCorrupt(err) {
+			p.s.o.Log.Error("storage: an entry is lost", "log", uint64(l.id), "offset", int64(it.offset), "err", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.add(&e); err != nil {
+			return err
+		}
+	}
+	return w.end()
+}
+
+// bytes returns a frame; each is read once in a pass.
+func (p *settling) bytes(b *block) ([]byte, error) {
+	if buf := b.bytes(); buf != nil {
+		return buf, nil
+	}
+	if buf := p.frames[b]; buf != nil {
+		return buf, nil
+	}
+	buf, err := p.s.journal.read(b.pos, b.place)
+	if err == nil {
+		p.frames[b] = buf
+	}
+	return buf, err
+}
+
+// copyRun adds the live entries of a run. Damaged ones are reported and left out, but
+// stay lost to readers: they are not holes.
+func (p *settling) copyRun(l *Log, r *run, w *segmentWriter) error {
+	l.mu.Lock()
+	dead := l.liveInLocked(r) == 0
+	l.mu.Unlock()
+	if dead {
+		return nil
+	}
+	damaged := func(err error) error {
+		err = corrupt(p.s.segments.where(l.id, r), err)
+		if !IsCorrupt(err) {
+			return err
+		}
+		p.s.o.Log.Error("storage: entries are lost", "log", uint64(l.id), "err", err)
+		return nil
+	}
+	o, err := p.s.segments.acquire(l.id, r)
+	if err != nil {
+		return damaged(err)
+	}
+	defer o.release()
+	for i := range o.index {
+		es, err := o.envelopes(i, nil)
+		if err != nil {
+			if err := damaged(err); err != nil {
+				return err
+			}
+			continue
+		}
+		for es = l.filter(es, 0, o.next); len(es) > 0; {
+			n, err := o.load(es)
+			for k := range es[:n] {
+				if err := w.add(&es[k].Entry); err != nil {
+					return err
+				}
+			}
+			if err != nil {
+				if err := damaged(err); err != nil {
+					return err
+				}
+				n++
+			}
+			es = es[n:]
+		}
+	}
+	return nil
+}
+
+// segmentWriter writes entries to as many segments as they need.
+type segmentWriter struct {
+	p     *settling
+	l     *Log
+	g     *group
+	b     segmentBuilder
+	k     *sink
+	sizes []size
+	each  int64 // see run.each
+}
+
+func (w *segmentWriter) add(e *Entry) error {
+	if w.k != nil && w.b.size()+int64(len(e.Data)) > w.p.s.o.segmentBytes {
+		if err := w.end(); err != nil {
+			return err
+		}
+	}
+	n := int64(len(e.Key) + len(e.ID) + len(e.Data))
+	if w.k == nil {
+		w.k = &sink{s: w.p.s, pace: w.p.pace}
+		w.b = segmentBuilder{w: w.k, f: footer{log: w.l.id}}
+		w.sizes, w.each = nil, n
+	}
+	if n != w.each || e.Count != 1 {
+		w.each = 0
+	}
+	w.sizes = append(w.sizes, size{e.Offset, e.Count, uint32(n)})
+	return w.b.add(e)
+}
+
+func (w *segmentWriter) end() error {
+	if w.k == nil {
+		return nil
+	}
+	if err := w.b.finish(); err != nil {
+		return err
+	}
+	if err := w.k.finish(); err != nil {
+		return err
+	}
+	f := &w.b.f
+	r := &run{
+		from: f.first, to: f.next, file: w.k.num, size: w.k.n, entries: f.entries, payload: f.payload,
+		maxTime: f.maxTime, each: w.each, exact: true,
+	}
+	if r.file == 0 {
+		set(w.p.batch, logKey2(keyChunk, w.l.id, int64(r.from)), w.k.buf)
+	} else {
+		w.p.files = true
+		w.p.s.segments.count.Add(1)
+	}
+	w.p.s.count.settled.Add(r.size)
+	w.p.held += len(w.sizes) * 16
+	w.g.new = append(w.g.new, fresh{r, w.sizes})
+	w.k = nil
+	return nil
+}
+
+func (w *segmentWriter) abandon() {
+	if w.k != nil {
+		w.k.abandon()
+	}
+}
+
+// commit makes plans durable and shows them to readers.
+func (p *settling) commit() error {
+	if len(p.plans) == 0 {
+		return nil
+	}
+	s := p.s
+	if p.files {
+		if err := syncDir(s.o.FS, s.segments.dir); err != nil {
+			return err
+		}
+	}
+	for _, pl := range p.plans {
+		pl.store(p.batch)
+	}
+	// The rows may reflect deletes that are still on their way to disk.
+	if err := s.barrier(); err != nil {
+		return err
+	}
+	if err := p.batch.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	p.batch.Close()
+	p.batch = nil
+	for _, pl := range p.plans {
+		pl.install(s)
+	}
+	p.plans, p.files, p.held = nil, false, 0
+	return nil
+}
+
+// store writes what the index must know of a plan.
+func (pl *plan) store(b *pebble.Batch) {
+	l := pl.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.storeLocked(b, pl.settled)
+	for _, g := range pl.groups {
+		for _, r := range g.old {
+			b.Delete(logKey2(keyRun, l.id, int64(r.from)), nil)
+			// A new one in the index may have taken its key already.
+			if r.file == 0 && !hasChunk(g.new, r.from) {
+				b.Delete(logKey2(keyChunk, l.id, int64(r.from)), nil)
+			}
+		}
+		for _, f := range g.new {
+			l.countLocked(f)
+			set(b, logKey2(keyRun, l.id, int64(f.from)), f.row())
+		}
+	}
+}
+
+func hasChunk(fs []fresh, from Offset) bool {
+	for _, f := range fs {
+		if f.file == 0 && f.from == from {
+			return true
+		}
+	}
+	return false
+}
+
+// countLocked finds out how much of a new run is live.
+func (l *Log) countLocked(f fresh) {
+	f.bytes = 0
+	for _, s := range f.sizes {
+		if l.liveLocked(s.offset, s.offset+Offset(s.count)) {
+			f.bytes += int64(s.bytes)
+		}
+	}
+}
+
+// install replaces runs and tail by what was written.
+func (pl *plan) install(s *Store) {
+	l := pl.l
+	l.mu.Lock()
+	m := &l.mu
+	var old []*run
+	for _, g := range pl.groups {
+		var runs []*run
+		for _, f := range g.new {
+			was := f.bytes
+			l.countLocked(f)
+			f.dirty = f.bytes != was
+			m.bytes += f.bytes
+			runs = append(runs, f.run)
+		}
+		at := len(m.runs)
+		if len(g.old) > 0 {
+			at = sort.Search(len(m.runs), func(i int) bool { return m.runs[i].from >= g.old[0].from })
+		}
+		for _, r := range g.old {
+			m.bytes -= r.bytes
+			old = append(old, r)
+		}
+		// Readers may hold the old slice.
+		kept := append([]*run(nil), m.runs[:at]...)
+		m.runs = append(append(kept, runs...), m.runs[at+len(g.old):]...)
+	}
+	if pl.moved {
+		l.leaveTailLocked(pl.settled)
+	}
+	l.mu.Unlock()
+	for _, r := range old {
+		s.segments.forget(r)
+		s.retire(r)
+	}
+}
+
+// leaveTailLocked removes from the tail what is in runs now.
+func (l *Log) leaveTailLocked(settled Offset) {
+	m := &l.mu
+	m.settled = settled
+	all := m.tail.all()
+	n := sort.Search(len(all), func(i int) bool { return all[i].offset >= settled })
+	var volatile []item
+	for i := range all[:n] {
+		it := &all[i]
+		if it.blk == nil {
+			continue
+		}
+		if it.blk.volatile {
+			volatile = append(volatile, *it)
+			continue
+		}
+		m.bytes -= int64(it.bytes)
+		l.s.cache.release(it.blk)
+	}
+	if k := n - len(volatile); k > 0 {
+		copy(all[k:n], volatile)
+		m.tail.drop(k)
+	}
+}
+
+var errStopped = errors.New("storage: stopped")
