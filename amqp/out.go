@@ -94,6 +94,7 @@ func (o *out) flush() {
 		o.giveLocked(w)
 	}
 	o.mu.busy = false
+	o.mu.room.Broadcast()
 	o.mu.Unlock()
 }
 
@@ -192,10 +193,11 @@ func (o *out) wait() {
 	o.mu.Unlock()
 }
 
-// waitIdle blocks until all is written or the connection broke.
+// waitIdle blocks until all is written or the connection broke: whoever is at it,
+// stalled or not, may hold a buffer that was taken before the last words came.
 func (o *out) waitIdle() {
 	o.mu.Lock()
-	for o.mu.stalled && o.mu.err == nil {
+	for o.mu.busy && o.mu.err == nil {
 		o.mu.room.Wait()
 	}
 	o.mu.Unlock()
