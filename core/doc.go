@@ -17,7 +17,8 @@
 //
 //  1. the sequencer: held by a Tx from Begin to Commit. Whatever decides or
 //     changes durable state does so inside a Tx.
-//  2. Namespace.mu (topology), then Stream.mu, then Cursor.mu.
+//  2. Stream.mu, then Cursor.mu. A Namespace has none: its registries and routing
+//     tables are immutable, and replaced by whoever holds the sequencer.
 //  3. the storage engine's own locks.
 //
 // Nothing that holds a Cursor's lock may Begin. No lock is held across I/O or
