@@ -56,10 +56,8 @@ func (s *Server) checkNew(name string) *refusal {
 	if name == metadataTopic {
 		return refuse(errInvalidRequest, "Creation of internal topic %s is prohibited.", name)
 	}
-	if t := s.topics.byName(name); t != nil {
-		if !t.own {
-			return refuse(errTopicDenied, "Topic '%s' belongs to another protocol.", name)
-		}
+	// A view does not stand in the way: what a client makes of its own wins.
+	if t := s.topics.byName(name); t != nil && t.own {
 		return refuse(errTopicExists, "Topic '%s' already exists.", name)
 	}
 	if strings.ContainsAny(name, "._") {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +66,7 @@ func (a *account) load() {
 			a.addStream(s)
 		}
 		cs.Cursors(func(cur *core.Cursor) bool {
-			name, ok := strings.CutPrefix(cur.Config().Name, cursorPrefix)
+			name, partition, ok := parseCursorName(cur.Config().Name)
 			if !ok {
 				return true
 			}
@@ -76,12 +75,13 @@ func (a *account) load() {
 				a.e.log.Error("consumer's configuration is unreadable", "stream", cs.Config().Name, "consumer", name, "err", err)
 				return true
 			}
-			if s == nil {
-				if s = a.view(cs, 0); s == nil {
-					return false
+			on := s
+			if on == nil {
+				if on = a.view(cs, partition); on == nil {
+					return true
 				}
 			}
-			c := newConsumer(s, name, cfg)
+			c := newConsumer(on, name, cfg)
 			c.bind(cur)
 			cur.SetEvents(c)
 			a.addConsumer(c)

@@ -170,7 +170,7 @@ func (a *account) newConsumer(s *stream, name string, cfg *server.ConsumerConfig
 	}
 	c := newConsumer(s, name, *cfg)
 	err = a.e.broker.Committed(func(tx *core.Tx) error {
-		cur, err := s.core.CreateCursor(tx, coreCursor(cursorPrefix+name, cfg, filters, doc), c)
+		cur, err := s.core.CreateCursor(tx, s.coreCursor(name, cfg, filters, doc), c)
 		if err != nil {
 			return err
 		}
@@ -255,7 +255,7 @@ func (a *account) updateConsumer(c *consumer, cfg *server.ConsumerConfig) *serve
 		return server.NewJSConsumerCreateError(err)
 	}
 	err = a.e.broker.Committed(func(tx *core.Tx) error {
-		if err := c.cursor.Update(tx, coreCursor(cursorPrefix+c.name, cfg, filters, doc)); err != nil {
+		if err := c.cursor.Update(tx, c.stream.coreCursor(c.name, cfg, filters, doc)); err != nil {
 			return err
 		}
 		c.cfg.Store(cfg)

@@ -3,6 +3,8 @@ package jetstream
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,28 @@ import (
 
 // cursorPrefix keeps our cursors apart from those that other doors have on the same stream.
 const cursorPrefix = "js."
+
+// cursorName is the name of a consumer's cursor. The cursors of all partitions share one name space,
+// so from the second partition on its number comes before the consumer's name, which has no dots.
+func (s *stream) cursorName(consumer string) string {
+	if p := s.partition(); p > 0 {
+		return cursorPrefix + strconv.Itoa(p) + "." + consumer
+	}
+	return cursorPrefix + consumer
+}
+
+// parseCursorName is its reverse. It reports false for other doors' cursors.
+func parseCursorName(s string) (consumer string, partition int, ok bool) {
+	if s, ok = strings.CutPrefix(s, cursorPrefix); !ok {
+		return "", 0, false
+	}
+	number, consumer, numbered := strings.Cut(s, ".")
+	if !numbered {
+		return s, 0, true
+	}
+	partition, err := strconv.Atoi(number)
+	return consumer, partition, err == nil
+}
 
 // consumer is a core.Cursor as NATS sees it. It is the sink of the cursor's one subscription:
 // a pull consumer's credit is what its waiting requests still ask for, a push

@@ -370,9 +370,9 @@ func checkConsumerUpdate(old, c *server.ConsumerConfig, interested func(subject 
 }
 
 // coreCursor is what core keeps of a consumer's configuration.
-func coreCursor(name string, c *server.ConsumerConfig, filters []string, doc []byte) core.CursorConfig {
+func (s *stream) coreCursor(name string, c *server.ConsumerConfig, filters []string, doc []byte) core.CursorConfig {
 	out := core.CursorConfig{
-		Name: name, Durable: !c.MemoryStorage, Filters: filters, AckWait: c.AckWait, Backoff: c.BackOff,
+		Name: s.cursorName(name), Partition: s.partition(), Durable: !c.MemoryStorage, Filters: filters, AckWait: c.AckWait, Backoff: c.BackOff,
 		MaxAttempts: max(c.MaxDeliver, 0), MaxInFlight: max(c.MaxAckPending, 0), Doc: doc,
 	}
 	switch c.AckPolicy {
