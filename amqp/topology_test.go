@@ -160,7 +160,10 @@ func TestAutoDelete(t *testing.T) {
 	// When cancel-ok is there, the queue is gone, and with its last binding the exchange.
 	c.must(c.Cancel("c2", false))
 	for _, do := range []func(c *client) error{
-		func(c *client) error { _, err := c.QueueDeclarePassive("q", false, true, false, false, nil); return err },
+		func(c *client) error {
+			_, err := c.QueueDeclarePassive("q", false, true, false, false, nil)
+			return err
+		},
 		func(c *client) error { return c.ExchangeDeclarePassive("x", "fanout", false, true, false, false, nil) },
 	} {
 		if err := do(b.client()); err == nil || !strings.Contains(err.Error(), "404") {
