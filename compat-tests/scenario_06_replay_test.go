@@ -80,6 +80,7 @@ func TestScenario06EventLogReplay(t *testing.T) {
 	})
 	t.Run("log and offsets survive a crash of the server", func(t *testing.T) {
 		s.crash(t)
+		admin = kadm.NewClient(s.kafkaFor(t)) // the old connection ended with the server
 		if again := group(t, "after the crash", n); again.String() != live.String() {
 			t.Errorf("rebuilt %v\nwas     %v", again, live)
 		}
