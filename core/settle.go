@@ -27,7 +27,10 @@ func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
 			if f.state != dying {
 				done = c.land(f, done)
 			}
-		} else if o >= c.mu.next && o < c.mu.seen && c.ack(o) {
+		} else if o >= c.mu.next && o < c.p.log.End() && c.ack(o) {
+			// Deliveries go out in order and are not journaled: who settles o had it,
+			// and what came before it, before the restart.
+			c.mu.seen = max(c.mu.seen, o+1)
 			done = append(done, o)
 		}
 	}
