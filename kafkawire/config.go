@@ -65,24 +65,11 @@ func oneOf(vs ...string) func(string) string {
 	}
 }
 
-func any1(fs ...func(string) string) func(string) string {
-	return func(v string) (why string) {
-		for _, f := range fs {
-			if why = f(v); why == "" {
-				return ""
-			}
-		}
-		return why
+func gzipLevel(v string) string {
+	if n, _ := strconv.Atoi(v); n >= 1 && n <= 9 || n == -1 {
+		return ""
 	}
-}
-
-func isString(want string) func(string) string {
-	return func(v string) string {
-		if v == want {
-			return ""
-		}
-		return "Value must be " + want
-	}
+	return "Value must be between 1 and 9 or equal to -1"
 }
 
 const (
@@ -95,7 +82,7 @@ const (
 // beyond that: this store decides such things itself.
 var topicConfigs = []config{
 	{"cleanup.policy", typeList, "delete", "log.cleanup.policy", oneOf("compact", "delete"), "What becomes of old records: delete, compact or both."},
-	{"compression.gzip.level", typeInt, "-1", "compression.gzip.level", any1(between(1, 9), isString("-1")), "The level of gzip, if records are compressed anew."},
+	{"compression.gzip.level", typeInt, "-1", "compression.gzip.level", gzipLevel, "The level of gzip, if records are compressed anew."},
 	{"compression.lz4.level", typeInt, "9", "compression.lz4.level", between(1, 17), "The level of lz4, if records are compressed anew."},
 	{"compression.type", typeString, "producer", "compression.type", oneOf("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"), "The final compression of a topic: producer keeps the producer's."},
 	{"compression.zstd.level", typeInt, "3", "compression.zstd.level", between(-131072, 22), "The level of zstd, if records are compressed anew."},
@@ -164,6 +151,11 @@ func (c *config) validate(v string) string {
 	}
 	if why == "" {
 		return ""
+	}
+	if f, err := strconv.ParseFloat(v, 64); c.typ == typeDouble && err == nil {
+		if v = strconv.FormatFloat(f, 'f', -1, 64); !strings.Contains(v, ".") {
+			v += ".0" // as Java shows it
+		}
 	}
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", v, c.name, why)
 }

@@ -10,46 +10,47 @@ import (
 
 // The error codes that are answered.
 var (
-	errNone                int16
-	errOffsetOutOfRange    = kerr.OffsetOutOfRange.Code
-	errCorrupt             = kerr.CorruptMessage.Code
-	errUnknownTopic        = kerr.UnknownTopicOrPartition.Code
-	errTooLarge            = kerr.MessageTooLarge.Code
-	errMetadataTooLarge    = kerr.OffsetMetadataTooLarge.Code
-	errInvalidTopic        = kerr.InvalidTopicException.Code
-	errInvalidAcks         = kerr.InvalidRequiredAcks.Code
-	errIllegalGeneration   = kerr.IllegalGeneration.Code
-	errInvalidGroup        = kerr.InvalidGroupID.Code
-	errUnknownMember       = kerr.UnknownMemberID.Code
-	errTopicDenied         = kerr.TopicAuthorizationFailed.Code
-	errInvalidTimestamp    = kerr.InvalidTimestamp.Code
-	errInvalidSession      = kerr.InvalidSessionTimeout.Code
-	errUnsupportedVersion  = kerr.UnsupportedVersion.Code
-	errTopicExists         = kerr.TopicAlreadyExists.Code
-	errInvalidPartitions   = kerr.InvalidPartitions.Code
-	errInvalidReplication  = kerr.InvalidReplicationFactor.Code
-	errInvalidAssignment   = kerr.InvalidReplicaAssignment.Code
-	errInvalidConfig       = kerr.InvalidConfig.Code
-	errInvalidRequest      = kerr.InvalidRequest.Code
-	errPolicy              = kerr.PolicyViolation.Code
-	errOutOfSequence       = kerr.OutOfOrderSequenceNumber.Code
-	errFenced              = kerr.InvalidProducerEpoch.Code
-	errTransactionDenied   = kerr.TransactionalIDAuthorizationFailed.Code
-	errStorage             = kerr.KafkaStorageError.Code
-	errSessionNotFound     = kerr.FetchSessionIDNotFound.Code
-	errSessionEpoch        = kerr.InvalidFetchSessionEpoch.Code
-	errSessionTopicID      = kerr.FetchSessionTopicIDError.Code
-	errNonEmptyGroup       = kerr.NonEmptyGroup.Code
-	errGroupNotFound       = kerr.GroupIDNotFound.Code
-	errFencedEpoch         = kerr.FencedLeaderEpoch.Code
-	errUnknownEpoch        = kerr.UnknownLeaderEpoch.Code
-	errUnsupportedCodec    = kerr.UnsupportedCompressionType.Code
-	errGroupSubscribed     = kerr.GroupSubscribedToTopic.Code
-	errInvalidRecord       = kerr.InvalidRecord.Code
-	errUnknownTopicID      = kerr.UnknownTopicID.Code
-	errNotLeader           = kerr.NotLeaderForPartition.Code
-	errCoordinatorNotThere = kerr.CoordinatorNotAvailable.Code
-	errUnsupportedEndpoint = kerr.UnsupportedEndpointType.Code
+	errNone                 int16
+	errOffsetOutOfRange     = kerr.OffsetOutOfRange.Code
+	errCorrupt              = kerr.CorruptMessage.Code
+	errUnknownTopic         = kerr.UnknownTopicOrPartition.Code
+	errTooLarge             = kerr.MessageTooLarge.Code
+	errMetadataTooLarge     = kerr.OffsetMetadataTooLarge.Code
+	errInvalidTopic         = kerr.InvalidTopicException.Code
+	errInvalidAcks          = kerr.InvalidRequiredAcks.Code
+	errIllegalGeneration    = kerr.IllegalGeneration.Code
+	errInvalidGroup         = kerr.InvalidGroupID.Code
+	errUnknownMember        = kerr.UnknownMemberID.Code
+	errTopicDenied          = kerr.TopicAuthorizationFailed.Code
+	errInvalidTimestamp     = kerr.InvalidTimestamp.Code
+	errInvalidSession       = kerr.InvalidSessionTimeout.Code
+	errUnsupportedVersion   = kerr.UnsupportedVersion.Code
+	errTopicExists          = kerr.TopicAlreadyExists.Code
+	errInvalidPartitions    = kerr.InvalidPartitions.Code
+	errInvalidReplication   = kerr.InvalidReplicationFactor.Code
+	errInvalidAssignment    = kerr.InvalidReplicaAssignment.Code
+	errInvalidConfig        = kerr.InvalidConfig.Code
+	errInvalidRequest       = kerr.InvalidRequest.Code
+	errPolicy               = kerr.PolicyViolation.Code
+	errOutOfSequence        = kerr.OutOfOrderSequenceNumber.Code
+	errFenced               = kerr.InvalidProducerEpoch.Code
+	errTransactionDenied    = kerr.TransactionalIDAuthorizationFailed.Code
+	errStorage              = kerr.KafkaStorageError.Code
+	errSessionNotFound      = kerr.FetchSessionIDNotFound.Code
+	errSessionEpoch         = kerr.InvalidFetchSessionEpoch.Code
+	errSessionTopicID       = kerr.FetchSessionTopicIDError.Code
+	errNonEmptyGroup        = kerr.NonEmptyGroup.Code
+	errGroupNotFound        = kerr.GroupIDNotFound.Code
+	errFencedEpoch          = kerr.FencedLeaderEpoch.Code
+	errUnknownEpoch         = kerr.UnknownLeaderEpoch.Code
+	errUnsupportedCodec     = kerr.UnsupportedCompressionType.Code
+	errGroupSubscribed      = kerr.GroupSubscribedToTopic.Code
+	errInvalidRecord        = kerr.InvalidRecord.Code
+	errUnknownTopicID       = kerr.UnknownTopicID.Code
+	errNotLeader            = kerr.NotLeaderForPartition.Code
+	errCoordinatorNotThere  = kerr.CoordinatorNotAvailable.Code
+	errMismatchedEndpoint   = kerr.MismatchedEndpointType.Code
+	errInconsistentProtocol = kerr.InconsistentGroupProtocol.Code
 )
 
 // codes is the one table from core's errors to Kafka's.

@@ -29,6 +29,7 @@ func (c *conn) handleDescribeConfigs(_ *slot, q *kmsg.DescribeConfigsRequest) km
 		w := &q.Resources[i]
 		a := kmsg.NewDescribeConfigsResponseResource()
 		a.ResourceType, a.ResourceName = w.ResourceType, w.ResourceName
+		a.ErrorMessage = new(string) // Kafka's is empty, not null
 		if err := c.describe(&a, w, q); err != nil {
 			a.ErrorCode, a.ErrorMessage = err.code, &err.text
 		}
@@ -53,7 +54,7 @@ func (c *conn) describe(a *kmsg.DescribeConfigsResponseResource, w *kmsg.Describ
 		}
 		t := c.s.topics.byName(w.ResourceName)
 		if t == nil {
-			return refuse(errUnknownTopic, "The topic '%s' does not exist.", w.ResourceName)
+			return refuse(errUnknownTopic, "")
 		}
 		for i := range topicConfigs {
 			cf := &topicConfigs[i]
@@ -80,6 +81,9 @@ func (c *conn) describe(a *kmsg.DescribeConfigsResponseResource, w *kmsg.Describ
 	case kmsg.ConfigResourceTypeBroker:
 		if w.ResourceName == "" {
 			return nil // no dynamic defaults
+		}
+		if _, err := strconv.ParseInt(w.ResourceName, 10, 32); err != nil {
+			return refuse(errInvalidRequest, "Broker id must be an integer, but it is: %s", w.ResourceName)
 		}
 		if w.ResourceName != strconv.Itoa(nodeID) {
 			return refuse(errInvalidRequest, "Unexpected broker id, expected %d or empty string, but received %s", nodeID, w.ResourceName)
@@ -161,11 +165,11 @@ func (c *conn) altered(typ kmsg.ConfigResourceType, name string, keys []string) 
 		return t, nil
 	case kmsg.ConfigResourceTypeBroker:
 		if name != "" && name != strconv.Itoa(nodeID) {
-			return nil, refuse(errInvalidRequest, "Unexpected broker id, expected %d or empty string, but received %s", nodeID, name)
+			return nil, refuse(errInvalidRequest, "Unexpected broker id, expected %d, but received %s", nodeID, name)
 		}
 		return nil, refuse(errInvalidRequest, "Cannot update these configs dynamically: [%s]", strings.Join(keys, ", "))
 	}
-	return nil, refuse(errInvalidRequest, "Unsupported resource type: %d", typ)
+	return nil, refuse(errInvalidRequest, "Unknown resource type %d", typ)
 }
 
 func (c *conn) handleAlterConfigs(_ *slot, q *kmsg.AlterConfigsRequest) kmsg.Response {
@@ -257,7 +261,7 @@ func (c *conn) alterSome(w *kmsg.IncrementalAlterConfigsRequestResource, validat
 		case kmsg.IncrementalAlterConfigOpAppend, kmsg.IncrementalAlterConfigOpSubtract:
 			op := "APPEND to"
 			if cf.Op == kmsg.IncrementalAlterConfigOpSubtract {
-				op = "SUBTRACT from"
+				op = "SUBTRACT to"
 			}
 			if def == nil || def.typ != typeList {
 				return refuse(errInvalidConfig, "Can't %s key %s because its type is not LIST.", op, cf.Name)

@@ -84,9 +84,6 @@ func (c *conn) handleOffsetCommit(s *slot, q *kmsg.OffsetCommitRequest) kmsg.Res
 
 // mayCommit says whether the sender of q may commit, as 0 or an error code.
 func (s *Server) mayCommit(q *kmsg.OffsetCommitRequest) (code int16) {
-	if q.Group == "" {
-		return errInvalidGroup
-	}
 	if s.groups.useIf(q.Group, func(now time.Time, g *group.Group) {
 		code = g.Commit(now, q.MemberID, str(q.InstanceID), q.Generation)
 	}) {
@@ -108,22 +105,6 @@ func (s *Server) mayCommit(q *kmsg.OffsetCommitRequest) (code int16) {
 func (c *conn) handleOffsetFetch(_ *slot, q *kmsg.OffsetFetchRequest) kmsg.Response {
 	r := kmsg.NewPtrOffsetFetchResponse()
 	if q.Version < 8 {
-		if q.Group == "" {
-			r.ErrorCode = errInvalidGroup
-			if q.Version < 2 {
-				for _, t := range q.Topics {
-					a := kmsg.NewOffsetFetchResponseTopic()
-					a.Topic = t.Topic
-					for _, p := range t.Partitions {
-						o := kmsg.NewOffsetFetchResponseTopicPartition()
-						o.Partition, o.Offset, o.Metadata, o.ErrorCode = p, -1, new(string), errInvalidGroup
-						a.Partitions = append(a.Partitions, o)
-					}
-					r.Topics = append(r.Topics, a)
-				}
-			}
-			return r
-		}
 		w := kmsg.NewOffsetFetchRequestGroup()
 		w.Group = q.Group
 		if q.Topics != nil {
@@ -156,10 +137,6 @@ func (c *conn) handleOffsetFetch(_ *slot, q *kmsg.OffsetFetchRequest) kmsg.Respo
 func (s *Server) fetchOffsets(w *kmsg.OffsetFetchRequestGroup, version int16) kmsg.OffsetFetchResponseGroup {
 	a := kmsg.NewOffsetFetchResponseGroup()
 	a.Group = w.Group
-	if w.Group == "" {
-		a.ErrorCode = errInvalidGroup
-		return a
-	}
 	os := s.ns.Offsets(Realm, w.Group)
 	show := func(p int32, pos core.Position, ok bool) kmsg.OffsetFetchResponseGroupTopicPartition {
 		o := kmsg.NewOffsetFetchResponseGroupTopicPartition()
@@ -300,10 +277,8 @@ func (c *conn) handleDescribeGroups(_ *slot, q *kmsg.DescribeGroupsRequest) kmsg
 			a.AuthorizedOperations = groupOperations
 		}
 		var d group.Description
-		there := name != "" && c.s.groups.useIf(name, func(_ time.Time, g *group.Group) { d = g.Describe() })
+		there := c.s.groups.useIf(name, func(_ time.Time, g *group.Group) { d = g.Describe() })
 		switch {
-		case name == "":
-			a.ErrorCode = errInvalidGroup
 		case there:
 			a.State, a.ProtocolType, a.Protocol = d.State.String(), d.ProtocolType, d.Protocol
 			for _, m := range d.Members {
@@ -356,8 +331,6 @@ func (c *conn) handleDeleteGroups(_ *slot, q *kmsg.DeleteGroupsRequest) kmsg.Res
 			a := kmsg.NewDeleteGroupsResponseGroup()
 			a.Group = name
 			switch {
-			case name == "":
-				a.ErrorCode = errInvalidGroup
 			case c.s.groups.find(name) == nil && c.s.ns.Offsets(Realm, name) == nil:
 				a.ErrorCode = errGroupNotFound
 			case !c.s.groups.kill(tx, name):

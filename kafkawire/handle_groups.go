@@ -40,6 +40,10 @@ func (c *conn) handleFindCoordinator(_ *slot, q *kmsg.FindCoordinatorRequest) km
 			return a
 		}
 		a.NodeID, a.Host, a.Port = nodeID, c.host, c.port
+		a.ErrorMessage = new(string)
+		if q.Version < 4 {
+			*a.ErrorMessage = "NONE" // so says Kafka
+		}
 		return a
 	}
 	if q.Version >= 4 {
@@ -141,6 +145,9 @@ func (c *conn) handleSyncGroup(s *slot, q *kmsg.SyncGroupRequest) kmsg.Response 
 	}
 	if q.Group == "" {
 		return answer(group.SyncResult{Err: errInvalidGroup})
+	}
+	if q.Version >= 5 && (q.ProtocolType == nil || q.Protocol == nil) {
+		return answer(group.SyncResult{Err: errInconsistentProtocol})
 	}
 	s.held = true
 	if !c.s.groups.useIf(q.Group, func(now time.Time, g *group.Group) {

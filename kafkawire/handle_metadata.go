@@ -93,8 +93,8 @@ func (c *conn) handleDescribeCluster(_ *slot, q *kmsg.DescribeClusterRequest) km
 	r := kmsg.NewPtrDescribeClusterResponse()
 	r.ClusterAuthorizedOperations = -1 << 31
 	if q.EndpointType != 1 && q.Version >= 1 {
-		r.ErrorCode, r.EndpointType = errUnsupportedEndpoint, q.EndpointType
-		r.ErrorMessage = kmsg.StringPtr("Unsupported endpoint type on a broker's listener")
+		r.ErrorCode, r.EndpointType = errMismatchedEndpoint, 1
+		r.ErrorMessage = kmsg.StringPtr("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER")
 		return r
 	}
 	r.EndpointType, r.ClusterID, r.ControllerID = 1, c.s.cluster, nodeID
@@ -158,9 +158,9 @@ func (c *conn) handleDescribeTopicPartitions(_ *slot, q *kmsg.DescribeTopicParti
 				m.Partitions = append(m.Partitions, p)
 			}
 		case checkName(name) != "":
-			m.ErrorCode, m.AuthorizedOperations = errInvalidTopic, -1<<31
+			m.ErrorCode = errInvalidTopic
 		default:
-			m.ErrorCode, m.AuthorizedOperations = errUnknownTopic, -1<<31
+			m.ErrorCode = errUnknownTopic
 		}
 		r.Topics = append(r.Topics, m)
 		if r.NextCursor != nil {

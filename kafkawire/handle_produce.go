@@ -117,7 +117,7 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 		p.Fail(errUnknownTopic, "")
 		return
 	case tp.own && tp.internal && string(q.h.ClientID) != "__admin_client":
-		p.Fail(errInvalidTopic, "Cannot append to internal topic "+tp.name)
+		p.Fail(errInvalidTopic, "")
 		return
 	case q.TransactionID != nil:
 		p.Fail(errTransactionDenied, "Transactions are not supported")
@@ -129,7 +129,7 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 	}
 	b, err := wire.ParseProduced(p.Records)
 	if err != nil {
-		failBatch(p, err)
+		failBatch(p, l, err)
 		return
 	}
 	if b.Transactional() {
@@ -140,7 +140,7 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 		p.Fail(errUnsupportedCodec, "Produce requests with version "+fmt.Sprint(q.h.Version)+" are not allowed to use ZStandard compression")
 		return
 	}
-	if !c.checkRecords(p, tp, b, now) {
+	if !c.checkRecords(p, tp, l, b, now) {
 		return
 	}
 	t := target{part: part, topic: tp, log: l, batch: b, logAppend: -1}
@@ -164,34 +164,38 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 	q.targets = append(q.targets, t)
 }
 
-func failBatch(p *wire.ProducePartition, err error) {
-	if be, ok := errors.AsType[*wire.BatchError](err); ok && be.Corrupt {
+// failBatch refuses a batch for what its bytes are. What is found wrong with a
+// whole one comes with the start of the log, as in Kafka.
+func failBatch(p *wire.ProducePartition, l *core.Log, err error) {
+	be, ok := errors.AsType[*wire.BatchError](err)
+	switch {
+	case ok && be.Corrupt:
 		p.Fail(errCorrupt, be.Why)
-		return
+	case ok && !be.Whole:
+		p.Fail(errInvalidRecord, be.Why)
+	default:
+		p.Fail(errInvalidRecord, err.Error())
+		p.LogStart = int64(l.Start())
 	}
-	p.Fail(errInvalidRecord, err.Error())
 }
 
 // checkRecords looks at the records as far as the topic demands: keys where it
 // is compacted, timestamps where they may be out of range, and all of them where
 // they are not compressed. It corrects a max timestamp that is not true.
-func (c *conn) checkRecords(p *wire.ProducePartition, tp *topic, b wire.Batch, now time.Time) bool {
+func (c *conn) checkRecords(p *wire.ProducePartition, tp *topic, l *core.Log, b wire.Batch, now time.Time) bool {
 	st := &tp.settings
 	ms := now.UnixMilli()
 	before, after := ms-st.beforeMax, ms+st.afterMax
-	if st.beforeMax > ms {
-		before = -1 << 62
-	}
 	if after < ms {
 		after = 1 << 62
 	}
 	late := !st.appendTime && (b.MaxTimestamp() > after || b.BaseTimestamp() != -1 && b.BaseTimestamp() < before)
-	if b.Codec() != wire.None && !st.compact && !late && st.beforeMax > ms {
+	if b.Codec() != wire.None && !st.compact && !late {
 		return true
 	}
 	payload, err := b.Payload(nil, maxInflated)
 	if err != nil {
-		failBatch(p, err)
+		failBatch(p, l, err)
 		return false
 	}
 	recs := wire.NewRecords(b, payload)
@@ -210,18 +214,19 @@ func (c *conn) checkRecords(p *wire.ProducePartition, tp *topic, b wire.Batch, n
 		switch {
 		case rec.OffsetDelta != i:
 			p.Fail(errInvalidRecord, fmt.Sprintf("Found invalid offset delta %d for record %d", rec.OffsetDelta, i))
+			p.LogStart = int64(l.Start())
 			return false
 		case st.compact && rec.Key == nil:
 			refused = append(refused, wire.RefusedRecord{Index: i, Message: fmt.Sprintf(
-				"Compacted topic cannot accept message without key in topic partition %s-%d.", tp.name, p.Partition)})
+				"Compacted topic cannot accept message without key in topic partition %s-%d", tp.name, p.Partition)})
 		case !st.appendTime && at != -1 && (at > after || at < before):
 			code, message = errInvalidTimestamp, "One or more records have been rejected due to invalid timestamp"
 			refused = append(refused, wire.RefusedRecord{Index: i, Message: fmt.Sprintf(
-				"Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]", at, i, max(before, 0), after)})
+				"Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]", at, i, before, after)})
 		}
 	}
 	if err := recs.Err(); err != nil {
-		failBatch(p, err)
+		failBatch(p, l, err)
 		return false
 	}
 	if len(refused) > 0 {
@@ -229,7 +234,7 @@ func (c *conn) checkRecords(p *wire.ProducePartition, tp *topic, b wire.Batch, n
 			message = listRefused(refused)
 		}
 		p.Fail(code, message)
-		p.Refused = refused
+		p.LogStart, p.Refused = int64(l.Start()), refused
 		return false
 	}
 	if !st.appendTime && top != b.MaxTimestamp() {
@@ -261,7 +266,7 @@ func (c *conn) split(p *wire.ProducePartition, t *target) bool {
 	b := t.batch
 	payload, err := b.Payload(nil, maxInflated)
 	if err != nil {
-		failBatch(p, err)
+		failBatch(p, t.log, err)
 		return false
 	}
 	recs := wire.NewRecords(b, payload)
@@ -298,7 +303,7 @@ func (c *conn) split(p *wire.ProducePartition, t *target) bool {
 		t.split = append(t.split, e)
 	}
 	if err := recs.Err(); err != nil {
-		failBatch(p, err)
+		failBatch(p, t.log, err)
 		return false
 	}
 	// The first entry speaks for the producer: it and the others are one Tx.
@@ -370,9 +375,11 @@ func (c *conn) append(tx *core.Tx, q *produceRequest, t *target) {
 	if e, ok := errors.AsType[*core.Error](err); ok && e.Code == core.Duplicate {
 		c.await(tx, e)
 		at, err = e.Got, nil
+		t.logAppend = t.batch.MaxTimestamp() // so does Kafka
 	}
 	if err != nil {
-		p.Fail(code(err), err.Error())
+		p.Fail(code(err), "")
+		p.LogStart = int64(t.log.Start())
 		return
 	}
 	p.Base, p.AppendTime, p.LogStart = int64(at), t.logAppend, int64(t.log.Start())

@@ -91,7 +91,7 @@ func (s *Server) plan(w *kmsg.CreateTopicsRequestTopic) (*newTopic, *refusal) {
 		case t.partitions < -1 || t.partitions == 0:
 			return nil, refuse(errInvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 		case rf > 1:
-			return nil, refuse(errInvalidReplication, "Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only 1 broker(s) are registered.", rf, rf)
+			return nil, refuse(errInvalidReplication, "Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.", rf, rf)
 		case t.partitions == -1:
 			t.partitions = s.o.Partitions
 		}
@@ -159,7 +159,7 @@ func (c *conn) handleDeleteTopics(_ *slot, q *kmsg.DeleteTopicsRequest) kmsg.Res
 		w.Topic = &name
 		wanted = append(wanted, w)
 	}
-	var gone []*topic
+	var gone, dup []*topic
 	var at []int
 	for i := range wanted {
 		w := &wanted[i]
@@ -188,7 +188,11 @@ func (c *conn) handleDeleteTopics(_ *slot, q *kmsg.DeleteTopicsRequest) kmsg.Res
 		case t == nil:
 		case !t.own:
 			fail(errTopicDenied, "Topic '"+t.name+"' belongs to another protocol.")
-		case slices.Contains(gone, t):
+		case slices.Contains(dup, t):
+			continue
+		case count(wanted, t) > 1:
+			dup = append(dup, t)
+			a.Topic, a.TopicID = &t.name, topicID{}
 			fail(errInvalidRequest, "Duplicate topic name.")
 		default:
 			a.Topic, a.TopicID = &t.name, t.id
@@ -222,6 +226,16 @@ func (c *conn) handleDeleteTopics(_ *slot, q *kmsg.DeleteTopicsRequest) kmsg.Res
 	return r
 }
 
+// count is how often a request wants t deleted.
+func count(wanted []kmsg.DeleteTopicsRequestTopic, t *topic) (n int) {
+	for i := range wanted {
+		if w := &wanted[i]; w.Topic != nil && *w.Topic == t.name || w.Topic == nil && w.TopicID == t.id {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *conn) handleCreatePartitions(_ *slot, q *kmsg.CreatePartitionsRequest) kmsg.Response {
 	r := kmsg.NewPtrCreatePartitionsResponse()
 	for i := range q.Topics {
@@ -235,7 +249,7 @@ func (c *conn) handleCreatePartitions(_ *slot, q *kmsg.CreatePartitionsRequest) 
 			err = c.s.grow(w, q.ValidateOnly)
 		}
 		if err != nil {
-			a.ErrorCode, a.ErrorMessage = err.code, &err.text
+			a.ErrorCode, a.ErrorMessage = err.code, nullable(err.text)
 		}
 		r.Topics = append(r.Topics, a)
 	}
@@ -257,7 +271,7 @@ func twice(q *kmsg.CreatePartitionsRequest, name string) bool {
 func (s *Server) grow(w *kmsg.CreatePartitionsRequestTopic, validate bool) *refusal {
 	t := s.topics.byName(w.Topic)
 	if t == nil {
-		return refuse(errUnknownTopic, "This server does not host this topic-partition.")
+		return refuse(errUnknownTopic, "")
 	}
 	if !t.own {
 		return refuse(errTopicDenied, "Topic '%s' belongs to another protocol.", t.name)

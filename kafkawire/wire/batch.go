@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"strconv"
 )
 
 // Batch is a record batch of magic 2. Numbers are big-endian.
@@ -93,12 +94,17 @@ type BatchError struct {
 	// Corrupt batches were damaged on their way; sending them again may help.
 	// Others are malformed.
 	Corrupt bool
-	Why     string
+	// Whole: it was one batch with a good checksum.
+	Whole bool
+	Why   string
 }
 
 func (e *BatchError) Error() string { return e.Why }
 
 func invalid(why string) error { return &BatchError{Why: why} }
+func malformed(why string) error {
+	return &BatchError{Whole: true, Why: why}
+}
 func corrupt(why string) error { return &BatchError{Corrupt: true, Why: why} }
 
 // ParseProduced checks the records field of a produce request: one batch, whole
@@ -115,7 +121,7 @@ func ParseProduced(b []byte) (Batch, error) {
 	case m == 0 || m == 1:
 		return nil, invalid("Record batches of magic 0 and 1 are not supported")
 	case m != 2:
-		return nil, corrupt("Found unknown magic byte")
+		return nil, corrupt("Invalid magic found in record: " + strconv.Itoa(int(m)))
 	}
 	n := int64(int32(binary.BigEndian.Uint32(b[8:]))) + batchPrefix
 	switch {
@@ -132,21 +138,21 @@ func ParseProduced(b []byte) (Batch, error) {
 	}
 	switch {
 	case k.BaseOffset() != 0:
-		return nil, invalid("The baseOffset of the record batch should be 0")
+		return nil, malformed("The baseOffset of the record batch should be 0")
 	case k.Count() <= 0:
-		return nil, invalid("Record batch holds no records")
+		return nil, malformed("Record batch holds no records")
 	case k.LastOffsetDelta() != k.Count()-1:
-		return nil, invalid("Number of records does not match the last offset delta")
+		return nil, malformed("Number of records does not match the last offset delta")
 	case k.Control():
-		return nil, invalid("Clients are not allowed to write control records")
+		return nil, malformed("Clients are not allowed to write control records")
 	case k.Attributes()&deleteHorizonFlag != 0:
-		return nil, invalid("Clients are not allowed to set a delete horizon")
+		return nil, malformed("Clients are not allowed to set a delete horizon")
 	case k.ProducerID() >= 0 && k.BaseSequence() < 0:
-		return nil, invalid("Invalid sequence number for a batch with a producer id")
+		return nil, malformed("Invalid sequence number for a batch with a producer id")
 	case k.ProducerID() >= 0 && k.ProducerEpoch() < 0:
-		return nil, invalid("Invalid producer epoch for a batch with a producer id")
+		return nil, malformed("Invalid producer epoch for a batch with a producer id")
 	case int(k.Count()) > (len(k)-BatchHeader) && k.Codec() == None:
-		return nil, invalid("Record batch is too small for its number of records")
+		return nil, malformed("Record batch is too small for its number of records")
 	}
 	if k.Codec() != None && !plausible(k.Codec(), k[BatchHeader:]) {
 		return nil, corrupt("Record batch is not compressed as its attributes say")

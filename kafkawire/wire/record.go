@@ -46,7 +46,7 @@ func (s *Records) Next(rec *Record) bool {
 	}
 	if s.left == 0 {
 		if len(s.src.Rest()) > 0 {
-			s.err = invalid("Incorrect declared batch size, there are still bytes remaining")
+			s.err = malformed("Incorrect declared batch size, there are still bytes remaining")
 		}
 		return false
 	}
@@ -57,7 +57,7 @@ func (s *Records) Next(rec *Record) bool {
 	}
 	r := NewReader(s.src.Span(int(n)))
 	if s.src.bad {
-		s.err = invalid("Record batch ends before its last record")
+		s.err = malformed("Record batch ends before its last record")
 		return false
 	}
 	r.Int8()
@@ -82,7 +82,7 @@ func (s *Records) Next(rec *Record) bool {
 		}
 	}
 	if r.bad || len(r.Rest()) > 0 {
-		s.err = invalid("Record is malformed")
+		s.err = malformed("Record is malformed")
 		return false
 	}
 	return true
