@@ -79,7 +79,6 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.refusing = s.o.RequireAuth
 	c.subs.mu.bySid = make(map[string]*sub)
 	c.try.f = c.rawWrite
-	c.in.f = c.in.rawRead
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.host = a.IP.String()
 	}
@@ -102,29 +101,65 @@ func (c *conn) serve(full bool) {
 	c.read()
 }
 
-// read handles all that the client sends.
+// read handles all that the client sends, until the connection is over.
 func (c *conn) read() {
-	for {
-		if err := c.in.fill(c); err != nil {
-			switch {
-			case c.closed.Load():
-			case errors.Is(err, io.EOF):
-				c.close(ClientClosed)
-			default:
-				c.close(ReadError)
+	var err error
+	if c.raw != nil {
+		if err = c.raw.Read(c.readable); err == nil {
+			err = c.in.err
+		}
+	} else {
+		for err == nil {
+			if err = c.in.read(c.nc); err == nil && !c.received() {
+				return
 			}
-			return
 		}
-		if !c.ping.active.Load() {
-			c.ping.active.Store(true)
-		}
-		ok := c.handle()
-		c.prod.finish()
-		if !ok {
-			return
-		}
-		c.in.keep()
 	}
+	switch {
+	case err == nil || c.closed.Load():
+	case errors.Is(err, io.EOF):
+		c.close(ClientClosed)
+	default:
+		c.close(ReadError)
+	}
+}
+
+// readable is called whenever the socket may have something, and returns false to wait
+// for more. All of the connection's reading is one RawConn.Read: within it the poller forgets no
+// wake-up, so that after a read that did not fill the buffer no second one has to find out
+// that there is nothing left.
+func (c *conn) readable(fd uintptr) bool {
+	for {
+		n, err := c.in.readFD(int(fd))
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err == nil && n == 0:
+			err = io.EOF
+			fallthrough
+		case err != nil:
+			c.in.err = err
+			return true
+		}
+		full := c.in.full()
+		if !c.received() || c.closed.Load() {
+			return true
+		}
+		if !full {
+			return false
+		}
+	}
+}
+
+// received handles a read buffer; false means that the connection is over.
+func (c *conn) received() bool {
+	if !c.ping.active.Load() {
+		c.ping.active.Store(true)
+	}
+	ok := c.handle()
+	c.prod.finish()
+	c.in.keep()
+	return ok
 }
 
 // handle runs the operations in the read buffer, all of them, and reports false when the

@@ -1,7 +1,7 @@
 package natswire
 
 import (
-	"io"
+	"net"
 	"syscall"
 )
 
@@ -11,9 +11,7 @@ type input struct {
 	k    *chunk
 	from int // first unread byte of k.b
 	need int // length of the operation at from, if known
-	n    int
 	err  error
-	f    func(fd uintptr) bool
 }
 
 func (i *input) unread() []byte {
@@ -58,50 +56,37 @@ func (i *input) release() {
 	i.k, i.from = nil, 0
 }
 
-// fill reads once, waiting until there is something.
-func (i *input) fill(c *conn) error {
-	if c.raw == nil {
-		if i.k == nil {
-			i.k = newChunk(largeChunk)
-		}
-		n, err := c.nc.Read(i.k.b[len(i.k.b):cap(i.k.b)])
-		i.k.b = i.k.b[:len(i.k.b)+n]
-		if n > 0 {
-			return nil
-		}
-		return err
+// full reports whether the last read filled the buffer.
+func (i *input) full() bool { return len(i.k.b) == cap(i.k.b) }
+
+// read reads once from what is no socket.
+func (i *input) read(nc net.Conn) error {
+	if i.k == nil {
+		i.k = newChunk(largeChunk)
 	}
-	if err := c.raw.Read(i.f); err != nil {
-		return err
+	n, err := nc.Read(i.k.b[len(i.k.b):cap(i.k.b)])
+	i.k.b = i.k.b[:len(i.k.b)+n]
+	if n > 0 {
+		return nil
 	}
-	if i.err != nil {
-		return i.err
-	}
-	if i.n == 0 {
-		return io.EOF
-	}
-	return nil
+	return err
 }
 
-// rawRead is what fill has RawConn.Read call: false means to wait.
-func (i *input) rawRead(fd uintptr) bool {
+// readFD reads once from a socket that does not block.
+func (i *input) readFD(fd int) (n int, err error) {
 	if i.k == nil {
 		i.k = newChunk(largeChunk)
 	}
 	for {
-		n, err := syscall.Read(int(fd), i.k.b[len(i.k.b):cap(i.k.b)])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			if len(i.k.b) == 0 {
-				i.k.free()
-				i.k = nil
-			}
-			return false
+		n, err = syscall.Read(fd, i.k.b[len(i.k.b):cap(i.k.b)])
+		if err != syscall.EINTR {
+			break
 		}
-		i.n, i.err = max(n, 0), err
-		i.k.b = i.k.b[:len(i.k.b)+i.n]
-		return true
 	}
+	if n > 0 {
+		i.k.b = i.k.b[:len(i.k.b)+n]
+	} else if len(i.k.b) == 0 {
+		i.release()
+	}
+	return n, err
 }

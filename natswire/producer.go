@@ -20,6 +20,7 @@ type producer struct {
 
 	msgs    []wire.Msg
 	dests   map[*conn]*dest
+	self    *dest // c's
 	touched []*dest
 	pending int // records in all of touched
 
@@ -54,6 +55,9 @@ const maxDests = 4 << 10
 func (p *producer) init(s *Server, c *conn, ns *core.Namespace) {
 	p.s, p.c = s, c
 	p.seed = rand.Uint64() | 1
+	if c != nil {
+		p.self = &dest{c: c}
+	}
 	p.move(ns)
 }
 
@@ -65,6 +69,9 @@ func (p *producer) move(ns *core.Namespace) {
 
 // dest returns the place to collect what goes to c.
 func (p *producer) dest(c *conn) *dest {
+	if c == p.c && c != nil {
+		return p.self
+	}
 	d := p.dests[c]
 	if d == nil {
 		if p.dests == nil {
@@ -89,7 +96,7 @@ func (p *producer) collect(d *dest, u *sub, m int32) {
 // own queues bytes for the producer's own connection.
 func (p *producer) own(b []byte) {
 	p.msgs = append(p.msgs, wire.Msg{Payload: b})
-	p.collect(p.dest(p.c), nil, int32(len(p.msgs)-1))
+	p.collect(p.self, nil, int32(len(p.msgs)-1))
 }
 
 // random picks a queue group's first member.
