@@ -10,7 +10,7 @@ type Expect struct {
 	HasKeyLast bool
 	KeyLast    Offset
 	KeyPattern string
-	// LastID must be the ID of the last message that had one.
+	// LastID must be the ID of the last message.
 	LastID []byte
 }
 
@@ -68,7 +68,7 @@ func (p *partition) append(tx *Tx, e *Entry) Offset {
 	o := tx.Append(p.log, e)
 	e.Offset = o
 	p.next.Store(int64(o) + int64(e.Count))
-	if e.Producer.Set || len(e.ID) > 0 {
+	if e.Producer.Set || len(e.ID) > 0 || len(p.s.state.lastID) > 0 {
 		p.s.state.stored(p.index, e, tx.Now())
 	}
 	if c := p.s.config(); c.MaxAge > 0 {

@@ -438,6 +438,9 @@ func (c *Cursor) State() CursorState {
 	}
 	first := true
 	for f := range c.mu.flights.all {
+		if c.mu.delivered == NoOffset {
+			st.Floor = min(st.Floor, f.offset) // the first one that was picked
+		}
 		if f.attempts == 0 {
 			continue
 		}

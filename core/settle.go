@@ -129,6 +129,9 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 		c.releaseWindows(f)
 		if !counted && f.attempts > 0 {
 			f.attempts--
+			if f.number == c.mu.deliveries { // it counts as never made
+				c.mu.deliveries--
+			}
 		}
 		w.retried = append(w.retried, retry{o, f.attempts})
 		if delay > 0 {

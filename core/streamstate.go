@@ -47,6 +47,10 @@ func (st *streamState) stored(partition int, e *Entry, now int64) {
 		st.s.b.changed(st)
 	}
 	if len(e.ID) == 0 {
+		if len(st.lastID) > 0 {
+			st.lastID, st.idChanged = st.lastID[:0], true
+			st.s.b.changed(st)
+		}
 		return
 	}
 	if window := st.s.config().DedupWindow; window > 0 {
