@@ -132,14 +132,14 @@ func (q *Queue) bury(ds []death, now int64) {
 		}
 		gone = c.land(f, gone)
 	}
+	if !q.gone {
+		deleteRanges(tx, c.p.log, gone)
+	}
 	c.mu.Unlock()
 	for _, l := range letters {
 		if l != nil {
 			l.send(tx)
 		}
-	}
-	if !q.gone {
-		deleteRanges(tx, c.p.log, gone)
 	}
 	tx.Commit()
 	for _, l := range letters {

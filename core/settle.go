@@ -72,8 +72,8 @@ func (c *Cursor) settled(tx *Tx, done []Offset) {
 		tx.wakeAfter(c)
 	}
 	if c.q != nil {
+		deleteRanges(tx, c.p.log, done) // with mu, so that what is ready is counted right
 		c.mu.Unlock()
-		deleteRanges(tx, c.p.log, done)
 		return
 	}
 	c.note(tx, noteSettled, func(b []byte) []byte { return appendOffsets(b, done) })
