@@ -22,6 +22,8 @@ type reader struct {
 	epoch uint64 // of the cursor when it was read
 	redo  []redoEntry
 	work  work
+	// fetches are the Fetches that this round serves.
+	fetches []*Subscription
 
 	keys  []Message // of the entry at keysOf that holds several messages
 	keyOf *Entry
@@ -82,8 +84,8 @@ func (c *Cursor) round() (more bool) {
 
 	c.mu.Lock()
 	if c.mu.gone {
-		w.ended = c.mu.ended
-		c.mu.ended = nil
+		w.ended = append(c.mu.ended, c.read.fetches...)
+		c.mu.ended, c.read.fetches = nil, nil
 		tell := !c.mu.told
 		c.mu.told = true
 		events, inactive := c.mu.events, c.mu.inactive
@@ -114,6 +116,8 @@ func (c *Cursor) round() (more bool) {
 	if paused {
 		c.arm(c.mu.cfg.PausedUntil)
 	}
+	c.read.fetches = append(c.read.fetches, c.mu.fetches...)
+	c.mu.fetches = nil
 	willing := !paused && c.willing()
 	look := willing || c.q != nil && c.q.housekeeping()
 	next, epoch := c.mu.next, c.mu.epoch
@@ -137,6 +141,8 @@ func (c *Cursor) round() (more bool) {
 
 	c.mu.Lock()
 	if c.mu.gone {
+		c.mu.ended = append(c.mu.ended, c.read.fetches...)
+		c.read.fetches = nil
 		c.mu.Unlock()
 		return true
 	}
@@ -153,6 +159,7 @@ func (c *Cursor) round() (more bool) {
 	}
 	clear(c.read.redo)
 	c.read.redo = c.read.redo[:0]
+	ranOut := drained
 	drained = drained && c.mu.redo.empty() && c.mu.next >= c.p.log.End()
 	for _, s := range c.mu.subs {
 		if (s.idle && drained && !paused) || s.short {
@@ -160,11 +167,15 @@ func (c *Cursor) round() (more bool) {
 			s.busy, s.idle, s.short = true, false, false
 		}
 	}
-	for _, s := range c.mu.fetches { // one round is all they get
-		s.busy = true
-		w.idle = append(w.idle, s)
+	if n := len(c.read.fetches); n > 0 && ranOut && !drained && look {
+		w.progress = true // there is more to read for them
+	} else if n > 0 {
+		for _, s := range c.read.fetches {
+			s.busy = true
+			w.idle = append(w.idle, s)
+		}
+		c.read.fetches = nil
 	}
-	c.mu.fetches = nil
 	events := c.mu.events
 	c.mu.Unlock()
 

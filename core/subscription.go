@@ -221,9 +221,9 @@ func (s *Subscription) willing() bool {
 
 // choose picks who gets a message, nil if nobody can take it. Requires: mu.
 func (c *Cursor) choose(e *Entry) *Subscription {
-	if n := len(c.mu.fetches); n > 0 {
-		s := c.mu.fetches[0]
-		c.mu.fetches = c.mu.fetches[1:]
+	if n := len(c.read.fetches); n > 0 {
+		s := c.read.fetches[0]
+		c.read.fetches = c.read.fetches[1:]
 		if !s.o.AutoAck {
 			takeAll(s.o.Windows, c, true)
 		}
@@ -276,7 +276,7 @@ func turn(subs []*Subscription, t *int, e *Entry, none bool) *Subscription {
 
 // willing reports whether anyone might take a message. Requires: mu.
 func (c *Cursor) willing() bool {
-	if len(c.mu.fetches) > 0 {
+	if len(c.read.fetches) > 0 {
 		return true
 	}
 	if c.q != nil && c.q.config().SingleActive && c.mu.active != nil {
