@@ -79,20 +79,23 @@ func (ch *channel) frame(f wire.Frame) error {
 	if ch.closing {
 		return ch.frameClosing(f)
 	}
+	if r := ch.pub.stage.misplaced(f.Type); r != nil {
+		id := wire.IDPublish
+		if ch.pub.stage == wantMethod {
+			id = 0
+		}
+		ch.c.fail(r, id)
+		return nil
+	}
 	var err error
-	var id wire.ID
+	id := wire.IDPublish
 	switch f.Type {
 	case wire.FrameHeader:
-		id = wire.IDPublish
 		err = ch.header(f)
 	case wire.FrameBody:
-		id = wire.IDPublish
 		err = ch.body(f)
 	default:
 		id = wire.MethodID(f.Payload)
-		if ch.pub.stage != wantMethod {
-			return unexpectedFrame(f)
-		}
 		err = ch.method(id, f.Payload)
 	}
 	if err == nil {

@@ -47,6 +47,19 @@ const (
 	wantBody
 )
 
+// misplaced refuses a frame that is not the one to come.
+func (s stage) misplaced(frame uint8) *refusal {
+	switch {
+	case s == wantMethod && frame != wire.FrameMethod:
+		return refuse(codeUnexpectedFrame, "expected method frame, got non method frame instead")
+	case s == wantHeader && frame != wire.FrameHeader:
+		return refuse(codeUnexpectedFrame, "expected content header for class %d, got non content header frame instead", wire.ClassBasic)
+	case s == wantBody && frame != wire.FrameBody:
+		return refuse(codeUnexpectedFrame, "expected content body, got non content body frame instead")
+	}
+	return nil
+}
+
 // spill moves an incomplete message out of the arena.
 func (m *incoming) spill() {
 	if m.stage != wantMethod {
@@ -108,9 +121,6 @@ func (ch *channel) refusePublish(err error) error {
 // header takes a message's content header.
 func (ch *channel) header(f wire.Frame) error {
 	m := &ch.pub
-	if m.stage != wantHeader {
-		return unexpectedFrame(f)
-	}
 	class, size, props, err := wire.ParseHeader(f.Payload)
 	if err != nil {
 		return err
@@ -164,9 +174,6 @@ const maxBody = 512 << 20
 // body takes a part of a message's body.
 func (ch *channel) body(f wire.Frame) error {
 	m := &ch.pub
-	if m.stage != wantBody {
-		return unexpectedFrame(f)
-	}
 	n := uint64(len(f.Payload))
 	if n > m.left {
 		return refuse(codeFrameError, "content body is %d octets longer than its header said", n-m.left)
