@@ -28,9 +28,11 @@ func translate(m *core.Message) foreign {
 			p.Flags |= wire.HasHeaders
 		}
 	}
-	if m.Reply != "" && len(m.Reply) <= maxShort {
-		p.ReplyTo = []byte(m.Reply)
-		p.Flags |= wire.HasReplyTo
+	if m.Reply != "" {
+		if key := core.ReplyKey(m.Reply); len(key) <= maxShort {
+			p.ReplyTo = []byte(key)
+			p.Flags |= wire.HasReplyTo
+		}
 	}
 	return foreign{key: routingKey(m.Key), props: p.Append(nil), body: m.Value}
 }

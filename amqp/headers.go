@@ -16,7 +16,7 @@ import (
 const (
 	canonInt    = 'i'
 	canonFloat  = 'd'
-	canonText   = 's'
+	canonText   = core.HeaderText
 	canonBool   = 'b'
 	canonOther  = 'o' // decimals, by their octets
 	canonNested = 'm' // in a message

@@ -76,9 +76,21 @@ func (r *replyReceiver) deliver(exchange, key, props, body []byte) bool {
 	return true
 }
 
-// routeReply finds who waits for an answer at that address.
-func (c *conn) routeReply(b *batch, address string) {
+// awaiting returns who waits for an answer at that address. Others who listen to that part of
+// the subject space do not count.
+func (c *conn) awaiting(address string) core.Receiver {
 	for _, r := range c.ns.Subjects().Match([]byte(address)).Receivers {
+		if _, ok := r.(*replyReceiver); ok {
+			return r
+		}
+	}
+	return nil
+}
+
+// routeReply sends an answer from a client of this door to who waits for it, and to nobody
+// else.
+func (c *conn) routeReply(b *batch, address string) {
+	if r := c.awaiting(address); r != nil {
 		b.receivers = append(b.receivers, receiverTarget{r, []byte(address)})
 	}
 }
@@ -86,7 +98,7 @@ func (c *conn) routeReply(b *batch, address string) {
 // declareReply answers a declaration of an address: if somebody waits there, it exists.
 func (ch *channel) declareReply(m *wire.QueueDeclare, name string) error {
 	c := ch.c
-	if !strings.HasPrefix(name, replyQueue+".") || c.ns.Subjects().Match([]byte(name)).Empty() {
+	if !strings.HasPrefix(name, replyQueue+".") || c.awaiting(name) == nil {
 		return refuse(codeNotFound, "no %s", queueIn(name, c.vhost))
 	}
 	ch.queue = name

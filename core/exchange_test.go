@@ -376,6 +376,9 @@ func TestSubjectExchangeReachesTheSubjectSpace(t *testing.T) {
 		{SubjectExchange, "_INBOX.x.1", "all inbox", "", ""}, // but answers arrive
 		{"", "_INBOX.x.1", "all inbox", "", ""},
 		{"", "a.b", "", "", ""},
+		{"", ReplyKey("_INBOX.x.1"), "all inbox", "", ""},
+		{"", ReplyKey("a.b.c"), "all member", "q# q> qall", ""},
+		{"", ReplyKey("$K.1"), "", "", ""},
 	} {
 		var r Routes
 		p.ns.Route(p.ns.Exchange(c.x), strings.Split(c.keys, ","), nil, &r)
@@ -389,7 +392,7 @@ func TestSubjectExchangeReachesTheSubjectSpace(t *testing.T) {
 				e = rec.(group)[0].(*ear)
 			}
 			receivers = append(receivers, e.name)
-			if !slices.Contains(strings.Split(c.keys, ","), r.Subjects[i]) {
+			if subject := r.Subjects[i]; !slices.ContainsFunc(strings.Split(c.keys, ","), func(k string) bool { return strings.HasSuffix(k, subject) }) {
 				t.Errorf("%s got subject %q", e.name, r.Subjects[i])
 			}
 		}

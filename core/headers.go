@@ -2,8 +2,12 @@ package core
 
 import "bytes"
 
+// HeaderText begins the canonical form of a header whose value is text; the text follows.
+const HeaderText = 's'
+
 // HeaderMatch is a binding's condition on headers: all or any of Want hold. A value is
-// a comparable canonical form chosen by the door; a nil value means: present.
+// a comparable canonical form, which begins with a byte for its type: HeaderText, or one
+// that the door with more types chooses; a nil value means: present.
 // All of nothing holds, any of nothing does not.
 type HeaderMatch struct {
 	Any  bool

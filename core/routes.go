@@ -40,6 +40,30 @@ func (r *Routes) reset() {
 // through exchanges.
 const inboxPrefix = "_INBOX."
 
+// replyPrefix begins the keys by which the default exchange reaches other subjects on which answers
+// are awaited.
+const replyPrefix = SubjectExchange + ".reply-to."
+
+// ReplyKey is the key by which the default exchange reaches subject, on which an answer is
+// awaited.
+func ReplyKey(subject string) string {
+	if strings.HasPrefix(subject, inboxPrefix) {
+		return subject
+	}
+	return replyPrefix + subject
+}
+
+// replySubject is its reverse, "" if key is no such key.
+func replySubject(key string) string {
+	if strings.HasPrefix(key, inboxPrefix) {
+		return key
+	}
+	if subject, ok := strings.CutPrefix(key, replyPrefix); ok && !insideSubject(subject) {
+		return subject
+	}
+	return ""
+}
+
 // Route finds the destinations of a message published to x with these keys (one, or
 // several for carbon copies), following exchange bindings and alternates. It takes no lock.
 // It picks one member of every queue group that it meets in the subject space.
@@ -66,8 +90,8 @@ func (x *Exchange) route(keys []string, h HeaderSource, into *Routes) (found boo
 			if q := x.ns.Queue(defaultRealm, key); q != nil {
 				into.Queues = into.queues.add(into.Queues, q)
 				found = true
-			} else if strings.HasPrefix(key, inboxPrefix) {
-				found = into.addMatched(x.ns.subjects, key) || found
+			} else if subject := replySubject(key); subject != "" {
+				found = into.addMatched(x.ns.subjects, subject) || found
 			}
 		}
 		return found

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"trivium/core"
+	"trivium/natswire/jetstream"
 	"trivium/natswire/wire"
 )
 
@@ -48,15 +49,11 @@ func deletes(h wire.Header) bool {
 	return marker
 }
 
-// binarySuffix marks the name of a header whose value is base64, because it could not be
-// carried as it is.
-const binarySuffix = ";base64"
-
 // neutralHeaders appends the fields of a block to dst.
 func neutralHeaders(h wire.Header, dst []core.Header) []core.Header {
 	h.Each(func(name, value []byte) bool {
 		n := string(name)
-		if plain, ok := strings.CutSuffix(n, binarySuffix); ok {
+		if plain, ok := strings.CutSuffix(n, jetstream.BinarySuffix); ok {
 			if v, err := base64.StdEncoding.DecodeString(string(value)); err == nil {
 				dst = append(dst, core.Header{Name: plain, Value: v})
 				return true
@@ -68,49 +65,13 @@ func neutralHeaders(h wire.Header, dst []core.Header) []core.Header {
 	return dst
 }
 
-// block makes a header block of neutral headers and reports how many of them NATS cannot
-// carry: names that are no header names. Values with line ends become base64.
-func block(hs []core.Header) (h wire.Header, dropped int) {
-	if len(hs) == 0 {
-		return nil, 0
-	}
-	b := wire.AppendHeader(nil, "", "")
-	n := 0
-	for _, x := range hs {
-		switch {
-		case !headerName(x.Name):
-			dropped++
-			continue
-		case bytes.ContainsAny(x.Value, "\r\n"):
-			b = wire.AppendField(b, x.Name+binarySuffix, []byte(base64.StdEncoding.EncodeToString(x.Value)))
-		default:
-			b = wire.AppendField(b, x.Name, x.Value)
-		}
-		n++
-	}
-	if n == 0 {
-		return nil, dropped
-	}
-	return wire.Header(wire.EndHeader(b)), dropped
-}
-
-// headerName reports whether s can be a field's name: printable and without colon.
-func headerName(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] == ':' || s[i] == 0x7f {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // headers is a block as other doors' bindings see it.
 type headers struct{ h wire.Header }
 
 // Header looks a field up; its canonical form is a text's.
 func (h headers) Header(name string) ([]byte, bool) {
 	v, ok := h.h.Lookup(name)
-	return v, ok
+	return append([]byte{core.HeaderText}, v...), ok
 }
 
 // neutralOf is m for another door's receiver, valid until the next call.
@@ -129,7 +90,7 @@ func (u *sub) Receive(subject []byte, n *core.Message) bool {
 		return false
 	}
 	c := u.c
-	h, dropped := block(n.Headers)
+	h, dropped := jetstream.HeaderOf(n.Headers)
 	if dropped > 0 {
 		c.s.count.dropped.Add(int64(dropped))
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"trivium/core"
+	"trivium/natswire/jetstream"
 	"trivium/natswire/wire"
 )
 
@@ -205,7 +206,7 @@ func TestHeadersRoundTrip(t *testing.T) {
 				Value: bytes.Trim([]byte(rapid.String().Draw(t, "value")), " \t"),
 			})
 		}
-		h, dropped := block(hs)
+		h, dropped := jetstream.HeaderOf(hs)
 		back := neutralHeaders(h, nil)
 		if dropped != 0 || len(back) != len(hs) {
 			t.Fatalf("%q became %q", hs, back)

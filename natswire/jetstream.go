@@ -38,6 +38,8 @@ type JetStream interface {
 	// subscription ended, after the subject space knows it: push consumers start and
 	// stop with it. It is cheap when the namespace has none.
 	Interest(ns *core.Namespace, subject []byte, gone bool)
+	// HeadersDropped counts headers of other doors' messages that NATS cannot carry.
+	HeadersDropped() int64
 }
 
 var _ JetStream = (*jetstream.Engine)(nil)

@@ -39,6 +39,9 @@ func (s *Server) Metrics() Metrics {
 		StalledProducers: s.count.stalls.Load(), HeadersDropped: s.count.dropped.Load(),
 		Refused: s.count.refused.Load(), Unkept: s.count.unkept.Load(),
 	}
+	if s.js != nil {
+		m.HeadersDropped += s.js.HeadersDropped()
+	}
 	for _, c := range s.conns() {
 		c.out.mu.Lock()
 		m.OutMsgs += c.out.mu.msgs

@@ -218,11 +218,12 @@ func (c *consumer) replayDelay(cfg *server.ConsumerConfig, d *core.Delivery) tim
 // read is skipped, so that it does not block the others. Requires: mu.
 func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
 	var m wire.Msg
-	if err := c.stream.read(d.Entry, d.Offset, &m, &c.mu.cache); err != nil {
+	nanos, err := c.stream.read(d.Entry, d.Offset, &m, &c.mu.cache)
+	if err != nil {
 		c.skip(d.Offset, err)
 		return true
 	}
-	c.mu.ack = appendAck(c.mu.ack[:0], c.prefix, uint64(d.Attempt), seqOf(d.Offset), d.Number, d.Entry.Time, uint64(max(d.Pending, 0)))
+	c.mu.ack = appendAck(c.mu.ack[:0], c.prefix, uint64(d.Attempt), seqOf(d.Offset), d.Number, nanos, uint64(max(d.Pending, 0)))
 	m.Reply = c.mu.ack
 	if cfg.HeadersOnly {
 		m.Header = m.Header.Set(server.JSMsgSize, appendInt(nil, len(m.Payload)))

@@ -38,6 +38,7 @@ type Engine struct {
 	name, id   string
 	maxPending int
 	turn       atomic.Uint64 // of partitions for messages without a key
+	dropped    atomic.Int64  // headers
 
 	requests chan *request
 	quit     chan struct{}

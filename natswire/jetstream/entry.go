@@ -1,6 +1,8 @@
 package jetstream
 
 import (
+	"encoding/base64"
+
 	"trivium/core"
 	"trivium/natswire/wire"
 )
@@ -15,16 +17,16 @@ type translated struct {
 	msgs   []core.Message
 }
 
-// read fills in m with the message at o, which e holds. What it sets aliases e
-// where it can. cache may be nil.
-func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translated) (err error) {
+// read fills in m with the message at o, which e holds, and returns its time. What it
+// sets aliases e where it can. cache may be nil.
+func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translated) (nanos int64, err error) {
 	if e.Format == Format {
 		m.Subject = e.Key
 		if s.view != nil {
 			m.Subject = s.view.subject(e.Key)
 		}
 		_, m.Header, m.Payload, err = wire.SplitEntry(e.Data)
-		return err
+		return e.Time, err
 	}
 	if cache == nil {
 		cache = new(translated)
@@ -32,47 +34,64 @@ func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translat
 	if cache.msgs == nil || cache.offset != e.Offset {
 		codec := s.a.e.broker.Codec(e.Format)
 		if codec == nil {
-			return &core.Error{Code: core.Corrupt, Op: "read", Name: s.name}
+			return 0, &core.Error{Code: core.Corrupt, Op: "read", Name: s.name}
 		}
 		if cache.msgs, err = codec.Messages(e, cache.msgs[:0]); err != nil {
 			cache.msgs = nil
-			return err
+			return 0, err
 		}
 		cache.offset = e.Offset
 	}
 	i := int(o - e.Offset)
 	if i >= len(cache.msgs) || cache.msgs[i].Hidden {
-		return &core.Error{Code: core.NotFound, Op: "read", Name: s.name}
+		return 0, &core.Error{Code: core.NotFound, Op: "read", Name: s.name}
 	}
 	n := &cache.msgs[i]
 	m.Subject = n.Key
 	if s.view != nil {
 		m.Subject = s.view.subject(n.Key)
 	}
-	m.Header, m.Payload = headerOf(n.Headers), n.Value
-	return nil
+	h, dropped := HeaderOf(n.Headers)
+	if dropped > 0 {
+		s.a.e.dropped.Add(int64(dropped))
+	}
+	m.Header, m.Payload = h, n.Value
+	return n.Time, nil
 }
 
-// headerOf makes a header block of neutral headers, nil for none. What a line cannot
-// hold is left out.
-func headerOf(hs []core.Header) wire.Header {
+// BinarySuffix marks the name of a header whose value is base64, because it could not be
+// carried as it is.
+const BinarySuffix = ";base64"
+
+// HeaderOf makes a header block of neutral headers, nil for none, and reports how many of
+// them NATS cannot carry: names that are no header names. Values with line ends become
+// base64.
+func HeaderOf(hs []core.Header) (h wire.Header, dropped int) {
 	if len(hs) == 0 {
-		return nil
+		return nil, 0
 	}
-	h := wire.AppendHeader(nil, "", "")
+	h = wire.AppendHeader(nil, "", "")
 	n := 0
 	for _, f := range hs {
-		if !fieldName(f.Name) || !fieldValue(f.Value) {
+		switch {
+		case !fieldName(f.Name):
+			dropped++
 			continue
+		case !fieldValue(f.Value):
+			h = wire.AppendField(h, f.Name+BinarySuffix, []byte(base64.StdEncoding.EncodeToString(f.Value)))
+		default:
+			h = wire.AppendField(h, f.Name, f.Value)
 		}
-		h = wire.AppendField(h, f.Name, f.Value)
 		n++
 	}
 	if n == 0 {
-		return nil
+		return nil, dropped
 	}
-	return wire.EndHeader(h)
+	return wire.EndHeader(h), dropped
 }
+
+// HeadersDropped counts headers of other doors' messages that could not be carried.
+func (e *Engine) HeadersDropped() int64 { return e.dropped.Load() }
 
 func fieldName(s string) bool {
 	for i := range len(s) {

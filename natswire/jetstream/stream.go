@@ -118,8 +118,8 @@ func (s *stream) stored(o core.Offset) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{seq: seqOf(o), time: e.Time}
-	if err := s.read(e, o, &m.Msg, nil); err != nil {
+	m := &message{seq: seqOf(o)}
+	if m.time, err = s.read(e, o, &m.Msg, nil); err != nil {
 		return nil, err
 	}
 	return m, nil
