@@ -29,7 +29,7 @@ func raw(t testing.TB, w *world, lines ...string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(30 * time.Second))
+	nc.SetDeadline(time.Now().Add(2 * patience))
 	r := bufio.NewReader(nc)
 	if _, err := r.ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestAutoUnsubscribe(t *testing.T) {
 	}
 	p.Flush()
 	for range 5 {
-		if _, err := s.NextMsg(5 * time.Second); err != nil {
+		if _, err := s.NextMsg(patience); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -188,7 +188,7 @@ func TestPayloads(t *testing.T) {
 	}
 	p.Flush()
 	for i, b := range sent {
-		m, err := s.NextMsg(10 * time.Second)
+		m, err := s.NextMsg(patience)
 		if err != nil || !bytes.Equal(m.Data, b) {
 			t.Fatalf("message %d of %d bytes: %v", i, len(b), err)
 		}
@@ -318,17 +318,17 @@ func TestAccounts(t *testing.T) {
 	ann.Publish("a", nil)
 	ann.Flush()
 	bob.Flush()
-	if m, err := sa.NextMsg(5 * time.Second); err != nil || m.Subject != "a" {
+	if m, err := sa.NextMsg(patience); err != nil || m.Subject != "a" {
 		t.Error(m, err)
 	}
-	if m, err := sb.NextMsg(5 * time.Second); err != nil || m.Subject != "b" {
+	if m, err := sb.NextMsg(patience); err != nil || m.Subject != "b" {
 		t.Error(m, err)
 	}
 	if n, _, _ := sa.Pending(); n != 0 {
 		t.Error("accounts leak")
 	}
 	for _, o := range []nats.Option{nats.UserInfo("ann", "x"), nats.UserInfo("cid", "secret"), nats.Name("x"), nats.Token("secret")} {
-		if _, err := nats.Connect("nats://"+w.addr, o, nats.NoReconnect()); !errors.Is(err, nats.ErrAuthorization) {
+		if _, err := nats.Connect("nats://"+w.addr, o, nats.NoReconnect(), nats.Timeout(patience)); !errors.Is(err, nats.ErrAuthorization) {
 			t.Error(err)
 		}
 	}
@@ -358,7 +358,7 @@ func TestChurn(t *testing.T) {
 	for i := range 3 {
 		wg.Go(func() {
 			for range 10 {
-				nc, err := nats.Connect("nats://" + w.addr)
+				nc, err := nats.Connect("nats://"+w.addr, nats.Timeout(patience))
 				if err != nil {
 					t.Error(err)
 					return
@@ -371,7 +371,7 @@ func TestChurn(t *testing.T) {
 					}
 					subs = append(subs, s)
 				}
-				subs[0].NextMsg(5 * time.Second)
+				subs[0].NextMsg(patience)
 				subs[3].Unsubscribe()
 				nc.Close()
 			}

@@ -105,14 +105,14 @@ func TestPublishToExchange(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, s := range []string{"$AMQP.exchange.amq.topic.b", "$AMQP.exchange.nosuch.a.b"} {
-		if _, err := nc.Request(s, nil, 5*time.Second); err != nats.ErrNoResponders {
+		if _, err := nc.Request(s, nil, patience); err != nats.ErrNoResponders {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
 	// Through the exchange that is the subject space, to a NATS subscriber.
 	s, _ := nc.SubscribeSync("live.*")
 	nc.Publish("$AMQP.exchange.amq.nats.live.x", []byte("y"))
-	if got, err := s.NextMsg(5 * time.Second); err != nil || got.Subject != "live.x" || string(got.Data) != "y" {
+	if got, err := s.NextMsg(patience); err != nil || got.Subject != "live.x" || string(got.Data) != "y" {
 		t.Error(got, err)
 	}
 }
@@ -176,7 +176,7 @@ func TestForeignReceivers(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	take = false
-	if _, err := nc.Request("f.x", nil, 5*time.Second); err != nats.ErrNoResponders {
+	if _, err := nc.Request("f.x", nil, patience); err != nats.ErrNoResponders {
 		t.Error(err)
 	}
 	s, _ := nc.QueueSubscribeSync("g.*", "group")
@@ -184,7 +184,7 @@ func TestForeignReceivers(t *testing.T) {
 		nc.Publish("g.x", nil)
 	}
 	for range 20 {
-		if _, err := s.NextMsg(5 * time.Second); err != nil {
+		if _, err := s.NextMsg(patience); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -137,7 +137,7 @@ func (c *conversation) run(d *datadriven.TestData) string {
 			d.Fatalf(c.t, "%v", err)
 		}
 		n = &peerConn{nc, bufio.NewReader(nc)}
-		nc.SetDeadline(time.Now().Add(20 * time.Second))
+		nc.SetDeadline(time.Now().Add(patience))
 		c.conns[d.Cmd] = n
 		hello, err := n.r.ReadString('\n')
 		if err != nil {
