@@ -233,9 +233,10 @@ func (ch *channel) forget() {
 	ch.c.last = nil
 }
 
-// close is what the client asked for.
+// close is what the client asked for. What it published before can be read by who
+// comes next: amqp-publish, then amqp-get.
 func (ch *channel) close() error {
-	ch.c.commit()
+	ch.c.barrier()
 	ch.end()
 	ch.send(&wire.ChannelCloseOk{})
 	ch.forget()

@@ -212,7 +212,7 @@ func (c *conn) openVHost(m *wire.ConnectionOpen) error {
 
 // closeByClient ends what the client closes, and answers only then.
 func (c *conn) closeByClient() {
-	c.commit()
+	c.barrier()
 	c.closeChannels()
 	c.dropExclusive()
 	c.send(0, &wire.ConnectionCloseOk{})
