@@ -16,6 +16,7 @@ import (
 
 	"trivium/core"
 	"trivium/kafkawire"
+	"trivium/kafkawire/group"
 	"trivium/storage"
 )
 
@@ -41,6 +42,7 @@ func start(t testing.TB, change func(o *kafkawire.Options)) *server {
 	t.Helper()
 	s := &server{TB: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
 	s.opts.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	s.opts.Groups = group.DefaultLimits()
 	s.opts.Groups.InitialDelay = 0
 	if change != nil {
 		change(&s.opts)
