@@ -37,6 +37,7 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	ch, c := k.ch, k.ch.c
 	m := &c.s.metrics
 	bytes, again := 0, 0
+	var skip []core.Offset
 	ch.mu.Lock()
 	c.out.lock()
 	buf := c.out.mu.buf
@@ -44,7 +45,13 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)
 		if err != nil {
-			c.log.Error("a stored message cannot be read", "queue", k.name(), "offset", d.Offset, "err", err)
+			if err != errHidden {
+				c.log.Error("a stored message cannot be read", "queue", k.name(), "offset", d.Offset, "err", err)
+			}
+			// In a queue it stays where it is; in a stream the reader goes on.
+			if k.stream != nil {
+				skip = append(skip, d.Offset)
+			}
 			continue
 		}
 		ch.mu.lastTag++
@@ -64,7 +71,12 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	c.out.mu.buf = buf
 	c.out.unlock()
 	ch.mu.Unlock()
-	m.delivered.Add(int64(len(ds)))
+	if len(skip) > 0 {
+		tx := c.s.Broker.Begin()
+		k.cursor.Settle(tx, skip...)
+		tx.Commit()
+	}
+	m.delivered.Add(int64(len(ds) - len(skip)))
 	m.deliveredBytes.Add(int64(bytes))
 	if again > 0 {
 		m.redelivered.Add(int64(again))

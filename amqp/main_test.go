@@ -55,7 +55,7 @@ func (b *broker) up() {
 	if b.store, err = storage.Open(storage.Options{FS: b.fs, Dir: "data", Log: log}); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.core, err = core.Open(b.store, core.Options{Log: log, Codecs: []core.Codec{Codec()}}); err != nil {
+	if b.core, err = core.Open(b.store, core.Options{Log: log, Codecs: []core.Codec{Codec(), records{}}}); err != nil {
 		b.t.Fatal(err)
 	}
 	o := b.opts

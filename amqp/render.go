@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"errors"
+
 	"trivium/amqp/wire"
 	"trivium/core"
 )
@@ -59,6 +61,9 @@ func (r *render) from(d *core.Delivery, quorum bool, s *core.Stream) (m rendered
 	return m, err
 }
 
+// errHidden is a position without a message.
+var errHidden = errors.New("no message")
+
 // foreign translates a message that another door stored.
 func (r *render) foreign(d *core.Delivery, s *core.Stream) (m rendered, err error) {
 	if r.broker.Codec(d.Entry.Format) == nil {
@@ -74,6 +79,9 @@ func (r *render) foreign(d *core.Delivery, s *core.Stream) (m rendered, err erro
 	i := int(d.Offset - d.Entry.Offset)
 	if i < 0 || i >= len(r.messages) {
 		return m, errEntry
+	}
+	if r.messages[i].Hidden {
+		return m, errHidden
 	}
 	r.f = translate(&r.messages[i])
 	exchange := core.SubjectExchange
