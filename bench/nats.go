@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // The load on NATS is the nats command's own `nats bench`.
@@ -46,7 +49,7 @@ func natsPubSub(n, size, publishers, subscribers int) func(t *target) (sample, e
 	return func(t *target) (sample, error) {
 		n := t.count(n) / publishers * publishers
 		sub, err := natsBackground(t, "Starting Core NATS subscriber,", subscribers,
-			"sub", "bench.core", "--clients", strconv.Itoa(subscribers), "--msgs", strconv.Itoa(n*subscribers))
+			"sub", "bench.core", "--clients", strconv.Itoa(subscribers), "--msgs", strconv.Itoa(n))
 		if err != nil {
 			return sample{}, err
 		}
@@ -79,10 +82,43 @@ func natsRequest(n, clients int) func(t *target) (sample, error) {
 	}
 }
 
+// natsStream makes the stream bench, natsBucket the KV bucket bench, if they are not there.
+func natsStream(t *target) error {
+	return natsSetUp(t, func(ctx context.Context, js jetstream.JetStream) error {
+		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "bench", Subjects: []string{"bench.js"}})
+		return err
+	})
+}
+
+func natsBucket(t *target) error {
+	return natsSetUp(t, func(ctx context.Context, js jetstream.JetStream) error {
+		_, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "bench"})
+		return err
+	})
+}
+
+func natsSetUp(t *target, f func(ctx context.Context, js jetstream.JetStream) error) error {
+	nc, err := nats.Connect("nats://" + t.addr)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return f(ctx, js)
+}
+
 func natsJS(kind string, n, clients int) func(t *target) (sample, error) {
 	return func(t *target) (sample, error) {
 		n := t.count(n) / clients * clients
-		out, err := natsBench(t, "js", "pub", kind, "bench.js", "--create", "--purge", "--stream", "bench", "--msgs", strconv.Itoa(n), "--clients", strconv.Itoa(clients), "--size", "128")
+		if err := natsStream(t); err != nil {
+			return sample{}, err
+		}
+		out, err := natsBench(t, "js", "pub", kind, "bench.js", "--purge", "--stream", "bench", "--msgs", strconv.Itoa(n), "--clients", strconv.Itoa(clients), "--size", "128")
 		if err != nil {
 			return sample{}, err
 		}
@@ -97,7 +133,10 @@ func natsJS(kind string, n, clients int) func(t *target) (sample, error) {
 func natsConsume(kind string, n int) func(t *target) (sample, error) {
 	return func(t *target) (sample, error) {
 		n := t.count(n)
-		if _, err := natsBench(t, "js", "pub", "async", "bench.js", "--create", "--purge", "--stream", "bench", "--msgs", strconv.Itoa(n), "--size", "128"); err != nil {
+		if err := natsStream(t); err != nil {
+			return sample{}, err
+		}
+		if _, err := natsBench(t, "js", "pub", "async", "bench.js", "--purge", "--stream", "bench", "--msgs", strconv.Itoa(n), "--size", "128"); err != nil {
 			return sample{}, err
 		}
 		out, err := natsBench(t, "js", kind, "--stream", "bench", "--msgs", strconv.Itoa(n), "--acks", "explicit")
@@ -111,6 +150,9 @@ func natsConsume(kind string, n int) func(t *target) (sample, error) {
 func natsKV(kind string, n int) func(t *target) (sample, error) {
 	return func(t *target) (sample, error) {
 		n := t.count(n)
+		if err := natsBucket(t); err != nil {
+			return sample{}, err
+		}
 		if kind == "get" {
 			if _, err := natsBench(t, "kv", "put", "--bucket", "bench", "--msgs", strconv.Itoa(n), "--size", "128"); err != nil {
 				return sample{}, err
