@@ -260,6 +260,9 @@ func (s *Stream) Update(tx *Tx, c StreamConfig) error {
 	for _, p := range *s.parts.Load() {
 		p.limit(tx)
 		p.limitKeys(tx)
+		if c.Retention == KeepInterest && old.Retention != KeepInterest {
+			p.release(tx, p.first())
+		}
 	}
 	tx.wakeAfter(&s.janitor)
 	return nil

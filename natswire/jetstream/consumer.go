@@ -258,7 +258,7 @@ func (c *consumer) skip(o core.Offset, err error) {
 func (c *consumer) Idle(*core.Subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mu.closed || len(c.mu.held) > 0 {
+	if c.mu.closed || len(c.mu.held) > 0 || len(c.mu.pull.waiting) == 0 {
 		return
 	}
 	c.idle()
