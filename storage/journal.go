@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -35,6 +36,9 @@ type journal interface {
 	// to which something can be released, 0 if there is nothing.
 	pending() int64
 	oldest() Position
+	// size is what it takes on disk, syncCount how often it was synced.
+	size() int64
+	syncCount() int64
 	close() error
 }
 
@@ -143,15 +147,20 @@ type diskJournal struct {
 	held   atomic.Int64 // bytes of the files before the current one
 	used   atomic.Int64 // bytes of the current one
 
-	work sync.WaitGroup // the preparer
+	failed func(error) // hears of a sync that failed in the background
+
+	work sync.WaitGroup // the preparer and the background sync
 	mu   struct {
 		sync.Mutex
 		files     []*journalFile // in order, the current one last
 		free      []*journalFile
-		named     int // number in the last file name
-		preparing bool
+		named     int  // number in the last file name
+		preparing bool // or failed to, since the current file was begun
+		noSpare   bool // it failed
 		closed    bool
+		timer     *time.Timer // of the background sync, if one is due
 	}
+	syncing sync.Mutex // held by sync
 }
 
 var zeros [blockSize]byte
@@ -234,6 +243,29 @@ func (j *diskJournal) propose(pos Position, b []byte, done func(place, error)) {
 		}
 	}
 	done(p, err)
+	if err == nil && j.mode == Interval {
+		j.syncLater()
+	}
+}
+
+// syncLater sees to it that what was written is synced before long. There is no
+// timer while nothing is written.
+func (j *diskJournal) syncLater() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.mu.timer != nil || j.mu.closed {
+		return
+	}
+	j.work.Add(1)
+	j.mu.timer = time.AfterFunc(SyncInterval, func() {
+		defer j.work.Done()
+		j.mu.Lock()
+		j.mu.timer = nil
+		j.mu.Unlock()
+		if err := j.sync(); err != nil {
+			j.failed(err)
+		}
+	})
 }
 
 func (j *diskJournal) write(pos Position, b []byte) (place, error) {
@@ -305,6 +337,8 @@ func (j *diskJournal) roll(first Position) error {
 		j.held.Add(j.off)
 	}
 	j.cur, j.off = f, blockSize
+	j.mu.preparing = j.mu.preparing && !j.mu.noSpare
+	j.mu.noSpare = false
 	j.used.Store(blockSize)
 	return nil
 }
@@ -349,11 +383,12 @@ func (j *diskJournal) prepare() {
 		}
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		j.mu.preparing = false
 		if err == nil {
+			j.mu.preparing = false
 			j.mu.free = append(j.mu.free, f)
 			return
 		}
+		j.mu.noSpare = true
 		// Only speed is lost: the proposer makes its own file, or fails by itself.
 		j.log.Warn("storage: cannot prepare a journal file", "err", err)
 		if f != nil {
@@ -395,6 +430,8 @@ func (j *diskJournal) syncFile(f *journalFile) error {
 }
 
 func (j *diskJournal) sync() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
 	wrote := j.wrote.Load()
 	if wrote <= j.synced.Load() {
 		return nil
@@ -452,6 +489,22 @@ func (j *diskJournal) release(pos Position) error {
 
 func (j *diskJournal) pending() int64 { return j.held.Load() + j.used.Load() }
 
+// size is what the files take on disk.
+func (j *diskJournal) size() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var n int64
+	for _, f := range j.mu.files {
+		n += f.size
+	}
+	for _, f := range j.mu.free {
+		n += f.size
+	}
+	return n
+}
+
+func (j *diskJournal) syncCount() int64 { return j.syncs.Load() }
+
 func (j *diskJournal) oldest() Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -464,9 +517,12 @@ func (j *diskJournal) oldest() Position {
 func (j *diskJournal) close() error {
 	j.mu.Lock()
 	j.mu.closed = true
+	if j.mu.timer != nil && j.mu.timer.Stop() {
+		j.work.Done()
+	}
 	j.mu.Unlock()
 	j.work.Wait()
-	return j.closeFiles()
+	return errors.Join(j.sync(), j.closeFiles())
 }
 
 func (j *diskJournal) closeFiles() error {

@@ -21,7 +21,7 @@ type run struct {
 	// Guarded by Log.mu:
 	bytes int64 // payload of live entries, an estimate unless exact
 	exact bool
-	dirty bool  // bytes or exact changed since the index has them
+	dirty bool // bytes or exact changed since the index has them
 }
 
 // The index keeps, log and offset as big-endian u64 so that keys sort:

@@ -42,9 +42,11 @@ type Options struct {
 	// CacheBytes bounds the memory that keeps recent entries at hand.
 	CacheBytes int64
 
-	// For tests: where a segment ends, and the largest that the index holds.
-	segmentBytes int64
-	chunkBytes   int
+	// For tests: where a segment ends, the largest that the index holds, and what is
+	// set aside for volatile entries.
+	segmentBytes   int64
+	chunkBytes     int
+	reserveOffsets Offset
 }
 
 const (
@@ -75,6 +77,9 @@ func (o *Options) defaults() {
 	if o.segmentBytes <= 0 {
 		o.segmentBytes = segmentBytes
 	}
+	if o.reserveOffsets <= 0 {
+		o.reserveOffsets = reserveOffsets
+	}
 	if o.chunkBytes <= 0 {
 		o.chunkBytes = maxChunk
 	}
@@ -94,6 +99,7 @@ type Store struct {
 	applied   atomic.Uint64 // Position
 	doneCycle atomic.Uint64
 	failed    atomic.Pointer[error]
+	opened    atomic.Bool // the journal is
 	closed    atomic.Bool
 	sm        StateMachine
 	segments  segments
@@ -170,9 +176,13 @@ func (s *Store) open() error {
 	var err error
 	if s.lock, err = o.FS.Lock(o.FS.PathJoin(o.Dir, "LOCK")); err != nil {
 		s.lock = nil
-		return fmt.Errorf("storage: %s is in use by another process: stop that one, or choose another directory (%w)", o.Dir, err)
+		return fmt.Errorf("storage: %s is in use by another process: stop that one, or choose another directory (lock: %w)", o.Dir, err)
 	}
-	if s.index, err = openIndex(o.FS, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
+	indexFS := o.FS
+	if o.Durability != Sync {
+		indexFS = guardFS{o.FS, s.syncJournal}
+	}
+	if s.index, err = openIndex(indexFS, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
 		return err
 	}
 	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
@@ -180,7 +190,9 @@ func (s *Store) open() error {
 	if err != nil {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
+	j.failed = s.fail
 	s.journal = j
+	s.opened.Store(true)
 	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), s.index); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
@@ -188,6 +200,14 @@ func (s *Store) open() error {
 		return fmt.Errorf("storage: %w", err)
 	}
 	return s.rebuild()
+}
+
+// syncJournal makes the journal safe before the index is.
+func (s *Store) syncJournal() error {
+	if !s.opened.Load() {
+		return nil
+	}
+	return s.journal.sync()
 }
 
 // makeDir makes a directory and those above it, so that they survive a crash.
@@ -314,12 +334,14 @@ type Metrics struct {
 
 func (s *Store) Metrics() Metrics {
 	m := Metrics{
-		Frames:       s.count.frames.Load(),
-		Transactions: s.count.txs.Load(),
-		CacheBytes:   s.cache.size.Load(),
-		JournalBytes: s.journal.pending(),
-		SettledBytes: s.count.settled.Load(),
-		Segments:     s.segments.count.Load(),
+		Frames:         s.count.frames.Load(),
+		Transactions:   s.count.txs.Load(),
+		CacheBytes:     s.cache.size.Load(),
+		JournalBytes:   s.journal.size(),
+		JournalPending: s.journal.pending(),
+		Syncs:          s.journal.syncCount(),
+		SettledBytes:   s.count.settled.Load(),
+		Segments:       s.segments.count.Load(),
 	}
 	s.logs.RLock()
 	defer s.logs.RUnlock()

@@ -188,7 +188,7 @@ func (l *Log) reserve(next Offset) Offset {
 	if next <= m.reserved {
 		return NoOffset
 	}
-	m.reserved, m.dirty = next+reserveOffsets, true
+	m.reserved, m.dirty = next+l.s.o.reserveOffsets, true
 	return m.reserved
 }
 
