@@ -14,7 +14,6 @@ import (
 // checkpoints, and gives back space. It sleeps while there is nothing to do.
 type settler struct {
 	kick chan struct{}
-	stop chan struct{}
 	work sync.Mutex // held during a pass
 
 	mu struct {
@@ -78,7 +77,7 @@ func (s *Store) settle() {
 	t := &s.settler
 	for {
 		select {
-		case <-t.stop:
+		case <-s.stop:
 			return
 		case <-t.kick:
 		}
@@ -103,7 +102,7 @@ func (s *Store) pauseSettler(d time.Duration) {
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.settler.stop:
+		case <-s.stop:
 			return
 		case <-timer.C:
 			return
@@ -199,7 +198,7 @@ func (s *Store) checkpoint(cut Position) error {
 	t.mu.Lock()
 	t.mu.space = false
 	t.mu.Unlock()
-	p := &settling{s: s, cut: cut, frames: map[*block][]byte{}, pace: &pace{stop: t.stop, hurry: s.hurry}}
+	p := &settling{s: s, cut: cut, frames: map[*block][]byte{}, pace: &pace{stop: s.stop, hurry: s.hurry}}
 	if err := p.run(); err != nil {
 		return err
 	}
@@ -224,10 +223,7 @@ func (s *Store) checkpoint(cut Position) error {
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	if err := s.index.db.Flush(); err != nil {
-		return err
-	}
-	if err := s.Err(); err != nil {
+	if err := s.flushIndex(); err != nil {
 		return err
 	}
 	s.checkpointed = cut
@@ -245,6 +241,19 @@ func (s *Store) checkpoint(cut Position) error {
 	}
 	s.checkFull()
 	return nil
+}
+
+// flushIndex makes the index durable. Pebble tries again for ever what fails.
+func (s *Store) flushIndex() error {
+	done, err := s.index.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-s.broken:
+	}
+	return s.Err()
 }
 
 // ownerBatch is how much of the owner's state goes to the index at once.

@@ -27,7 +27,7 @@ type index struct {
 }
 
 // openIndex opens Pebble in dir. fatal hears of what Pebble cannot live with.
-func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (*index, error) {
+func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *index, err error) {
 	cache := pebble.NewCache(8 << 20)
 	defer cache.Unref()
 	o := &pebble.Options{
@@ -40,8 +40,9 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (*ind
 		L0StopWritesThreshold:       1000,
 		MaxOpenFiles:                500,
 		Logger:                      indexLogger{log: log, fatal: fatal},
-		FileCache:                   nil,
 	}
+	// The default one wakes ten times a second for ever, and outlives a failed open.
+	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if err != nil && !errors.Is(err, pebble.ErrClosed) && !errors.Is(err, pebble.ErrCancelledCompaction) {
@@ -49,6 +50,16 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (*ind
 			}
 		},
 	}
+	defer func() {
+		// Pebble panics with some errors of the file system.
+		if r := recover(); r != nil {
+			cause, ok := r.(error)
+			if !ok {
+				panic(r)
+			}
+			x, err = nil, fmt.Errorf("storage: open index: %w", cause)
+		}
+	}()
 	db, err := pebble.Open(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("storage: open index: %w", err)
@@ -67,8 +78,23 @@ func (l indexLogger) Errorf(format string, args ...any) {
 	l.log.Warn("storage: index: " + fmt.Sprintf(format, args...))
 }
 func (l indexLogger) Fatalf(format string, args ...any) {
-	l.fatal(fmt.Errorf("index: "+format, args...))
+	err := indexError{text: "index: " + fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if e, ok := a.(error); ok {
+			err.cause = e
+		}
+	}
+	l.fatal(err)
 }
+
+// indexError is what Pebble said, and why.
+type indexError struct {
+	text  string
+	cause error
+}
+
+func (e indexError) Error() string { return e.text }
+func (e indexError) Unwrap() error { return e.cause }
 
 // position is what the index reflects: all up to it, nothing after.
 func (x *index) position() (Position, error) {

@@ -28,6 +28,8 @@ type journal interface {
 	// replay calls f for every frame from the position on, in order. It must come
 	// before the first propose and returns the last position.
 	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
+	// lostFrom is the first position that replay found to be damaged, 0 if none was.
+	lostFrom() Position
 	// release says that nothing up to pos is needed any more.
 	release(pos Position) error
 	// sync makes everything proposed so far safe, whatever the durability.
@@ -138,6 +140,7 @@ type diskJournal struct {
 	log      *slog.Logger
 	epoch    uint64
 	damaged  int64 // frames found lost by replay
+	lost     Position
 
 	off    int64         // in the current file; the proposer's
 	cur    *journalFile  // changed by the proposer with mu held
@@ -503,6 +506,8 @@ func (j *diskJournal) size() int64 {
 	return n
 }
 
+func (j *diskJournal) lostFrom() Position { return j.lost }
+
 func (j *diskJournal) syncCount() int64 { return j.syncs.Load() }
 
 func (j *diskJournal) oldest() Position {
@@ -648,6 +653,9 @@ func (j *diskJournal) known(files []*journalFile, off int64) (Position, error) {
 
 func (j *diskJournal) damage(f *journalFile, off int64, from, to Position) {
 	j.damaged += int64(to - from)
+	if j.lost == 0 {
+		j.lost = from
+	}
 	j.log.Error("storage: journal is damaged: frames are lost",
 		"file", f.name, "at", off, "first", uint64(from), "count", uint64(to-from))
 }

@@ -602,25 +602,30 @@ func (m *model) recovered(acked, issued uint64) {
 	}
 }
 
+// options chooses sizes so small that everything happens all the time.
+func (m *model) options() {
+	now := int64(1000)
+	m.o = testOptions(m.fs)
+	if *flagSeed != 0 {
+		m.o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	m.o.Now = func() int64 { now += int64(m.rng.IntN(3)); return now }
+	m.o.JournalFileBytes = 8 << 10 << m.rng.IntN(4)
+	m.o.JournalBytes = m.o.JournalFileBytes * int64(2+m.rng.IntN(4))
+	m.o.CacheBytes = 1 << (8 + m.rng.IntN(12))
+	m.o.segmentBytes = 4 << 10 << m.rng.IntN(4)
+	m.o.chunkBytes = 256 << m.rng.IntN(5)
+	m.o.reserveOffsets = 16
+	if m.rng.IntN(4) == 0 {
+		m.o.Durability = Interval + Durability(m.rng.IntN(2))
+	}
+}
+
 func runModel(t testing.TB, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	fs := newCrashFS()
 	m := &model{t: t, rng: rng, fs: fs, base: newOracle()}
-	now := int64(1000)
-	m.o = testOptions(fs)
-	if *flagSeed != 0 {
-		m.o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	m.o.Now = func() int64 { now += int64(rng.IntN(3)); return now }
-	m.o.JournalFileBytes = 8 << 10 << rng.IntN(4)
-	m.o.JournalBytes = m.o.JournalFileBytes * int64(2+rng.IntN(4))
-	m.o.CacheBytes = 1 << (8 + rng.IntN(12))
-	m.o.segmentBytes = 4 << 10 << rng.IntN(4)
-	m.o.chunkBytes = 256 << rng.IntN(5)
-	m.o.reserveOffsets = 16
-	if rng.IntN(4) == 0 {
-		m.o.Durability = Interval + Durability(rng.IntN(2))
-	}
+	m.options()
 	m.open()
 	defer func() { m.s.Close() }()
 	for range 3 {
@@ -655,7 +660,7 @@ func runModel(t testing.TB, seed uint64) {
 }
 
 func TestModel(t *testing.T) {
-	eachSeed(t, 400, runModel)
+	eachSeed(t, 250, runModel)
 }
 
 // dump prints what a failed comparison needs.

@@ -29,7 +29,8 @@ func (s *Store) rebuild() error {
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	if err := s.loadRows(); err != nil {
+	files, err := s.loadRows()
+	if err != nil {
 		return err
 	}
 	last, err := s.journal.replay(s.checkpointed+1, func(pos Position, p place, frame []byte) error {
@@ -37,6 +38,14 @@ func (s *Store) rebuild() error {
 	})
 	if err != nil {
 		return fmt.Errorf("storage: replay journal: %w", err)
+	}
+	if s.checkpointed == 0 && s.journal.lostFrom() == 1 {
+		// An empty index beside a journal that has begun long ago: going on would
+		// lose all that has settled.
+		return &CorruptError{Where: s.o.FS.PathJoin(s.o.Dir, "index"), Why: "it is missing; restore the directory from a copy"}
+	}
+	if err := s.segments.sweep(files); err != nil {
+		return fmt.Errorf("storage: %w", err)
 	}
 	// The index may be ahead only if the operating system lost what it was to sync.
 	last = max(last, indexed, s.checkpointed)
@@ -48,11 +57,11 @@ func (s *Store) rebuild() error {
 	return nil
 }
 
-// loadRows loads what the index knows of Logs.
-func (s *Store) loadRows() error {
+// loadRows loads what the index knows of Logs, and returns the numbers of their files.
+func (s *Store) loadRows() (files map[uint64]bool, err error) {
 	row, err := s.index.get([]byte{keyCheckpoint})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	q := &s.seq
 	if row != nil {
@@ -60,7 +69,7 @@ func (s *Store) loadRows() error {
 		s.checkpointed, q.nextLog, q.reservedLogs = Position(r.uv()), LogID(r.uv()), LogID(r.uv())
 		q.now = int64(r.u64())
 		if r.err != nil {
-			return corruptRow([]byte{keyCheckpoint}, r.err)
+			return nil, corruptRow([]byte{keyCheckpoint}, r.err)
 		}
 	}
 	// A row that cannot be read costs what it says, not the start.
@@ -77,7 +86,7 @@ func (s *Store) loadRows() error {
 		return true
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = s.index.scan([]byte{keyHoles}, func(k, v []byte) bool {
 		if id, p, err := parsePage(k, v); err != nil {
@@ -88,9 +97,9 @@ func (s *Store) loadRows() error {
 		return true
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	files := map[uint64]bool{}
+	files = map[uint64]bool{}
 	s.segments.next.Store(1)
 	err = s.index.scan([]byte{keyRun}, func(k, v []byte) bool {
 		id, r, err := parseRun(k, v)
@@ -109,7 +118,7 @@ func (s *Store) loadRows() error {
 		return true
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, l := range s.logs.byID {
 		m := &l.mu
@@ -121,7 +130,7 @@ func (s *Store) loadRows() error {
 			}
 		}
 	}
-	return s.segments.sweep(files)
+	return files, nil
 }
 
 // recovered ends the replay of a Log: everything is visible.

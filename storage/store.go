@@ -99,7 +99,9 @@ type Store struct {
 	applied   atomic.Uint64 // Position
 	doneCycle atomic.Uint64
 	failed    atomic.Pointer[error]
-	opened    atomic.Bool // the journal is
+	broken    chan struct{} // closed when failed is set
+	stop      chan struct{} // closed when the background work is to end
+	opened    atomic.Bool   // the journal is
 	closed    atomic.Bool
 	sm        StateMachine
 	segments  segments
@@ -151,17 +153,18 @@ type Store struct {
 // store accepts transactions after Recover.
 func Open(o Options) (*Store, error) {
 	o.defaults()
-	s := &Store{o: o, cycles: make(chan *cycle, 4)}
+	s := &Store{o: o, cycles: make(chan *cycle, 4), broken: make(chan struct{}), stop: make(chan struct{})}
 	s.cache.limit = o.CacheBytes
 	s.done.init()
 	q := &s.seq
 	q.wake.L, q.room.L = q, q
 	s.shown.wait.L = &s.shown
-	s.settler.kick, s.settler.stop = make(chan struct{}, 1), make(chan struct{})
+	s.settler.kick = make(chan struct{}, 1)
 	q.tx.s = s
 	q.nextLog = 1
 	s.logs.byID = map[LogID]*Log{}
 	if err := s.open(); err != nil {
+		close(s.stop)
 		s.release()
 		return nil, err
 	}
@@ -178,10 +181,7 @@ func (s *Store) open() error {
 		s.lock = nil
 		return fmt.Errorf("storage: %s is in use by another process: stop that one, or choose another directory (lock: %w)", o.Dir, err)
 	}
-	indexFS := o.FS
-	if o.Durability != Sync {
-		indexFS = guardFS{o.FS, s.syncJournal}
-	}
+	indexFS := guardFS{o.FS, s}
 	if s.index, err = openIndex(indexFS, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
 		return err
 	}
@@ -199,12 +199,15 @@ func (s *Store) open() error {
 	if err := syncDir(o.FS, o.Dir); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	return s.rebuild()
+	if err := s.rebuild(); err != nil {
+		return err
+	}
+	return s.Err()
 }
 
 // syncJournal makes the journal safe before the index is.
 func (s *Store) syncJournal() error {
-	if !s.opened.Load() {
+	if s.o.Durability == Sync || !s.opened.Load() {
 		return nil
 	}
 	return s.journal.sync()
@@ -247,6 +250,7 @@ func (s *Store) release() error {
 func (s *Store) fail(err error) {
 	err = fmt.Errorf("%w: %w", ErrReadOnly, err)
 	if s.failed.CompareAndSwap(nil, &err) {
+		close(s.broken)
 		s.o.Log.Error("storage: no more writes until a restart", "err", err)
 		s.shown.Lock()
 		s.shown.wait.Broadcast()
@@ -370,7 +374,7 @@ func (s *Store) Close() error {
 	q.wake.Signal()
 	q.room.Broadcast()
 	q.Unlock()
-	close(s.settler.stop)
+	close(s.stop)
 	s.work.Wait()
 	return errors.Join(err, s.release())
 }
