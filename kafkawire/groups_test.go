@@ -71,7 +71,8 @@ func (s *server) member(y *tally, who, group, topic string, opts ...kgo.Opt) (st
 		s.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(s.Context())
-	commits := s.ctx() // what was read is committed, whatever happens
+	// What was read is committed, even at the end of the test.
+	commits, end := context.WithTimeout(context.WithoutCancel(s.Context()), patience)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -97,6 +98,7 @@ func (s *server) member(y *tally, who, group, topic string, opts ...kgo.Opt) (st
 	return sync.OnceFunc(func() {
 		cancel()
 		wg.Wait()
+		end()
 		c.CloseAllowingRebalance()
 	})
 }
