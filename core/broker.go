@@ -119,13 +119,6 @@ func (b *Broker) Close() error {
 		return nil // it was reported when it happened
 	}
 	return b.Committed(func(tx *Tx) error {
-		// Handing out is no change of its own. What is in flight stays in flight over
-		// an orderly restart, so that who has it can still settle it.
-		for _, d := range b.owners {
-			if c, ok := d.(*Cursor); ok && c.delivering() {
-				b.changed(c)
-			}
-		}
 		b.markClean(tx)
 		return nil
 	})

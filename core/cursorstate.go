@@ -249,16 +249,6 @@ func (c *Cursor) restore(_, value []byte) error {
 	return nil
 }
 
-// delivering reports whether a plain cursor has messages in flight.
-func (c *Cursor) delivering() bool {
-	if c.q != nil {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mu.flights.live > 0
-}
-
 // recovered is called once all Notes are replayed, before anything else happens.
 func (c *Cursor) recovered() {
 	c.mu.Lock()

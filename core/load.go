@@ -88,7 +88,9 @@ func (p *partition) replayAppend(e *Entry) {
 func (p *partition) replayDelete(from, to Offset) {}
 
 // markClean says that nothing was delivered that the last checkpoint does not
-// know of. Requires: the sequencer, and no deliveries any more.
+// know of. Handing out is no change of its own; but what is in flight stays in
+// flight over an orderly restart, so that who has it can still settle it.
+// Requires: the sequencer, and no deliveries any more.
 func (b *Broker) markClean(tx *Tx) {
 	for _, d := range b.owners {
 		if c, ok := d.(*Cursor); ok && c.touched() {
