@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -76,6 +78,7 @@ func playCrash(t *testing.T, seed uint64) {
 		h.cmdQueue("dead", parseArgs(nil)),
 		h.cmdStream("s", parseArgs([]string{"dedup=1000000"})),
 		h.cmdCursor("s/c", parseArgs([]string{"ackwait=100000"})),
+		h.cmdStream("k", parseArgs([]string{"perkey=3", "max=40"})),
 	}
 	if err := errors.Join(setup...); err != nil {
 		t.Fatal(err)
@@ -138,6 +141,7 @@ func (h *harness) play(rng *rand.Rand, hs *history) {
 			if rng.IntN(10) == 0 {
 				h.rest()
 			}
+			h.churn(rng)
 		case 9:
 			if rng.IntN(10) == 0 {
 				if err := h.store.Checkpoint(); err != nil {
@@ -145,6 +149,56 @@ func (h *harness) play(rng *rand.Rand, hs *history) {
 				}
 			}
 		}
+	}
+}
+
+// churn appends to, and removes from, a stream with many keys.
+func (h *harness) churn(rng *rand.Rand) {
+	s := h.ns.Stream(defaultRealm, "k")
+	tx := h.b.Begin()
+	defer tx.Commit()
+	for range rng.IntN(20) {
+		e := Entry{Key: fmt.Appendf(nil, "a.%d", rng.IntN(30))}
+		if rng.IntN(50) == 0 {
+			e.Key = nil
+		}
+		o, err := s.Append(tx, 0, &e, nil)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		switch rng.IntN(20) {
+		case 0:
+			s.Remove(tx, 0, o-Offset(rng.IntN(30)))
+		case 1:
+			if _, err := s.Purge(tx, "a.*", o, int64(rng.IntN(2))); err != nil {
+				h.t.Fatal(err)
+			}
+		case 2:
+			s.Trim(tx, 0, o-Offset(rng.IntN(30)))
+		}
+	}
+}
+
+// checkIndex compares a stream's key index with one built from its log.
+func (h *harness) checkIndex(s *Stream) {
+	p := s.partition(0)
+	fresh := &partition{s: s, log: p.log, keys: newKeyIndex()}
+	if err := fresh.reindex(); err != nil {
+		h.t.Fatal(err)
+	}
+	dump := func(x *keyIndex) string {
+		var b strings.Builder
+		var names []string
+		x.match("", func(id uint32) bool { names = append(names, x.keys[id].name); return true })
+		slices.Sort(names)
+		for _, n := range names {
+			st, _ := x.state([]byte(n), maxOffset)
+			fmt.Fprintf(&b, "%q %+v %v\n", n, st, x.offsetsOf(n, maxOffset))
+		}
+		return b.String()
+	}
+	if got, want := dump(p.keys), dump(fresh.keys); got != want {
+		h.t.Errorf("key index:\n%s\nlog:\n%s", got, want)
 	}
 }
 
@@ -209,6 +263,12 @@ func (h *harness) crash(rng *rand.Rand, hs *history) {
 	h.open()
 	q, s := h.ns.Queue(defaultRealm, "q"), h.ns.Stream(defaultRealm, "s")
 	inQueue, inStream := h.numbers(q.Log(), len(hs.messages)), h.numbers(s.Log(0), len(hs.messages))
+
+	h.checkIndex(s)
+	h.checkIndex(h.ns.Stream(defaultRealm, "k"))
+	if n := h.warnings.Swap(0); n > 0 {
+		h.t.Errorf("%d warnings", n)
+	}
 
 	last := int32(-1)
 	for n, m := range hs.messages {

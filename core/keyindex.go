@@ -30,6 +30,12 @@ type keyIndex struct {
 	free  []uint32
 	base  Offset // of pages[0], a multiple of pageLen
 	pages []*keyPage
+	end   Offset // after the last message that was ever added
+	total int64  // live messages
+
+	// What the next checkpoint writes; only the sequencer looks at it.
+	newKeys  map[uint32]struct{} // ids whose name changed
+	newPages []int64             // numbers of pages
 }
 
 type keyInfo struct {
@@ -44,8 +50,9 @@ const (
 )
 
 type keyPage struct {
-	refs [pageLen]keyRef
-	live int
+	refs  [pageLen]keyRef
+	live  int
+	dirty bool // in newPages
 }
 
 // keyRef is one message: its key's id, 0 if it is not live, and how far away the
@@ -53,7 +60,7 @@ type keyPage struct {
 type keyRef struct{ id, prev, next uint32 }
 
 func newKeyIndex() *keyIndex {
-	return &keyIndex{tree: stree.NewSubjectTree[uint32](), odd: map[string]uint32{}, keys: make([]keyInfo, 1), base: -1}
+	return &keyIndex{tree: stree.NewSubjectTree[uint32](), odd: map[string]uint32{}, keys: make([]keyInfo, 1), base: -1, newKeys: map[uint32]struct{}{}}
 }
 
 // treeKey reports whether the tree can hold k.
@@ -106,13 +113,24 @@ func (x *keyIndex) add(o Offset, k []byte) {
 			id = uint32(len(x.keys))
 			x.keys = append(x.keys, keyInfo{})
 		}
-		x.keys[id] = keyInfo{name, KeyState{First: o, Last: NoOffset}}
-		if treeKey(k) {
-			x.tree.Insert(raw(name), id)
-		} else {
-			x.odd[name] = id
-		}
+		x.name(id, name)
+		x.newKeys[id] = struct{}{}
 	}
+	x.addID(o, id)
+}
+
+// name gives an id a name. Requires: mu.
+func (x *keyIndex) name(id uint32, name string) {
+	x.keys[id] = keyInfo{name, KeyState{First: NoOffset, Last: NoOffset}}
+	if treeKey(raw(name)) {
+		x.tree.Insert(raw(name), id)
+	} else {
+		x.odd[name] = id
+	}
+}
+
+// addID puts o at the end of the key with that id. Requires: mu.
+func (x *keyIndex) addID(o Offset, id uint32) {
 	if len(x.pages) == 0 {
 		x.base = o - o%pageLen
 	}
@@ -129,10 +147,23 @@ func (x *keyIndex) add(o Offset, k []byte) {
 	if info.Last != NoOffset {
 		r.prev = distance(o - info.Last)
 		x.ref(info.Last).next = r.prev
+	} else {
+		info.First = o
 	}
 	x.pages[page].live++
+	x.touch(x.pages[page], o)
+	x.total++
 	info.Last = o
 	info.Messages++
+	x.end = o + 1
+}
+
+// touch has the page that holds o written by the next checkpoint.
+func (x *keyIndex) touch(p *keyPage, o Offset) {
+	if !p.dirty {
+		p.dirty = true
+		x.newPages = append(x.newPages, int64(o/pageLen))
+	}
 }
 
 // remove takes o out and returns its key.
@@ -172,8 +203,11 @@ func (x *keyIndex) remove(o Offset) (key string, ok bool) {
 		}
 		*info = keyInfo{}
 		x.free = append(x.free, id)
+		x.newKeys[id] = struct{}{}
 	}
+	x.total--
 	page := (o - x.base) / pageLen
+	x.touch(x.pages[page], o)
 	if x.pages[page].live--; x.pages[page].live == 0 {
 		x.pages[page] = nil
 		x.shrink()

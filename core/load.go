@@ -29,9 +29,14 @@ func (s *Stream) recovered() error {
 		if p.keys == nil {
 			continue
 		}
+		if p.keys.settle(); p.keys.total == p.log.Messages() {
+			continue
+		}
+		s.b.log.Warn("the key index does not fit the log and is built anew", "stream", s.config().Name)
 		if err := p.reindex(); err != nil {
 			return err
 		}
+		s.b.changed(&s.state)
 	}
 	for _, c := range s.waiting {
 		c.recovered()
@@ -47,6 +52,7 @@ const reindexStep = 1024
 
 // reindex builds the key index from the Log.
 func (p *partition) reindex() error {
+	p.keys = p.keys.renew()
 	var es []Entry
 	var ms []Message
 	for o, end := p.log.Start(), p.log.End(); o < end; {
@@ -79,13 +85,38 @@ func (p *partition) reindex() error {
 	return nil
 }
 
+// replayAppend is logOwner. What the checkpoint of the key index knows of already
+// is passed over: if it is not there, it was removed since.
 func (p *partition) replayAppend(e *Entry) {
-	if p.s.queue == nil {
-		p.s.state.stored(p.index, e, e.Time)
+	if p.s.queue != nil {
+		return
+	}
+	p.s.state.stored(p.index, e, e.Time)
+	if p.keys == nil || e.Offset < p.keys.end {
+		return
+	}
+	p.s.b.changed(&p.s.state)
+	if e.Count == 1 {
+		p.keys.add(e.Offset, e.Key)
+		return
+	}
+	ms, err := p.s.b.messages(e, nil)
+	for i := range e.Count {
+		if err == nil && int(i) < len(ms) {
+			p.keys.add(e.Offset+Offset(i), ms[i].Key)
+		}
 	}
 }
 
-func (p *partition) replayDelete(from, to Offset) {}
+func (p *partition) replayDelete(from, to Offset) {
+	if p.keys == nil {
+		return
+	}
+	p.s.b.changed(&p.s.state)
+	for _, o := range p.keys.offsets(nil, from, to) {
+		p.keys.remove(o)
+	}
+}
 
 // markClean says that nothing was delivered that the last checkpoint does not
 // know of. Handing out is no change of its own; but what is in flight stays in

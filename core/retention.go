@@ -90,6 +90,7 @@ func (p *partition) remove(tx *Tx, o Offset) bool {
 		if !ok {
 			return false
 		}
+		p.s.b.changed(&p.s.state)
 		for _, c := range p.s.waiting {
 			c.removed(p, o, k)
 		}
@@ -109,6 +110,7 @@ func (p *partition) trim(tx *Tx, before Offset) int64 {
 		return 0
 	}
 	if p.keys != nil {
+		p.s.b.changed(&p.s.state)
 		for _, o := range p.keys.offsets(nil, from, before) {
 			k, _ := p.keys.remove(o)
 			for _, c := range p.s.waiting {

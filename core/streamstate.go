@@ -8,6 +8,9 @@ import (
 // The parts of a stream's checkpoint.
 const (
 	partDedup    = 'd' // slice start, number -> ids
+	partKey      = 'f' // id -> name, of the key index
+	partKeyPage  = 'g' // page number -> ids
+	partKeyEnd   = 'h' // -> the offset up to which the index is complete
 	partProducer = 'p' // partition, producer id -> producerState
 	partLastID   = 'l' // -> the last id
 )
@@ -64,6 +67,9 @@ func (st *streamState) stored(partition int, e *Entry, now int64) {
 func (st *streamState) snapshot(set func(part, value []byte)) {
 	now := st.s.b.now()
 	st.dedup.snapshot(now, st.s.config().DedupWindow, set)
+	if p := st.s.partition(0); p.keys != nil {
+		p.keys.snapshot(set)
+	}
 	for i, ps := range st.producers {
 		ps.snapshot(now, func(id int64, v []byte) {
 			k := binary.BigEndian.AppendUint32([]byte{partProducer}, uint32(i))
@@ -77,6 +83,12 @@ func (st *streamState) snapshot(set func(part, value []byte)) {
 }
 
 func (st *streamState) restore(part, v []byte) error {
+	if len(part) > 0 && part[0] >= partKey && part[0] <= partKeyEnd {
+		if p := st.s.partition(0); p.keys != nil {
+			p.keys.restore(part, v)
+		}
+		return nil
+	}
 	switch {
 	case len(part) > 0 && part[0] == partDedup:
 		return st.dedup.restore(part[1:], v)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,10 +50,24 @@ type harness struct {
 	ns    *Namespace
 	now   atomic.Int64
 	subs  map[string]*recorder
-	out   *strings.Builder
+	// warnings counts what was logged as a warning or worse.
+	warnings atomic.Int64
+	out      *strings.Builder
 
 	mu  sync.Mutex
 	log []string
+}
+
+// warnings counts.
+type warnings struct {
+	slog.Handler
+	n *atomic.Int64
+}
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (w warnings) Handle(context.Context, slog.Record) error {
+	w.n.Add(1)
+	return nil
 }
 
 // recorder is a Sink that writes down what it gets.
@@ -100,7 +115,7 @@ func newHarness(t testing.TB) *harness {
 
 func (h *harness) open() {
 	h.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(warnings{slog.DiscardHandler, &h.warnings})
 	if os.Getenv("TRIVIUM_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
