@@ -1,6 +1,7 @@
 package natswire
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -43,5 +44,18 @@ func TestPublishSubscribe(t *testing.T) {
 	}
 	if _, err := b.Request("nobody", nil, patience); err != nats.ErrNoResponders {
 		t.Fatal(err)
+	}
+}
+
+func TestUserInfo(t *testing.T) {
+	w := start(t)
+	nc := connect(t, w)
+	m, err := nc.Request("$SYS.REQ.USER.INFO", nil, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u userInfo
+	if err := json.Unmarshal(m.Data, &u); err != nil || u.Data.Account != "$G" || u.Server.ID != nc.ConnectedServerId() {
+		t.Errorf("%s: %v", m.Data, err)
 	}
 }

@@ -37,6 +37,7 @@ type conn struct {
 	connected, refusing, ponged bool
 
 	in   input
+	op   wire.Op // being handled
 	prod producer
 	out  output
 	// try is the state of a write in place; it belongs to whoever set out.mu.writing.
@@ -165,7 +166,7 @@ func (c *conn) received() bool {
 // handle runs the operations in the read buffer, all of them, and reports false when the
 // connection is over.
 func (c *conn) handle() bool {
-	var op wire.Op
+	op := &c.op
 	for {
 		b := c.in.unread()
 		if len(b) == 0 {
@@ -175,7 +176,7 @@ func (c *conn) handle() bool {
 		if c.refusing && b[0]|0x20 != 'c' {
 			return c.refuse(errAuthViolation, AuthenticationFailure)
 		}
-		n, err := wire.Parse(b, &c.lim, &op)
+		n, err := wire.Parse(b, &c.lim, op)
 		if err != nil {
 			return c.broken(err)
 		}
@@ -184,7 +185,7 @@ func (c *conn) handle() bool {
 			return true
 		}
 		c.in.from += n
-		if !c.do(&op) {
+		if !c.do(op) {
 			return false
 		}
 	}
@@ -277,6 +278,7 @@ func (c *conn) end() {
 	c.dropSubs()
 	c.in.release()
 	c.finish()
+	c.prod.forget()
 	if !why.abrupt() && why != ServerShutdown {
 		c.hangUp()
 	}

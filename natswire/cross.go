@@ -22,8 +22,7 @@ func (p *producer) crossed(m *wire.Msg) bool {
 	if s == nil {
 		return false
 	}
-	p.durable = append(p.durable, durable{kind: address, stream: s, key: string(key), hasKey: key != nil, m: int32(len(p.msgs))})
-	p.msgs = append(p.msgs, *m)
+	p.later(durable{kind: address, stream: s, key: string(key), hasKey: key != nil}, m)
 	return true
 }
 
@@ -43,8 +42,7 @@ func (p *producer) toExchange(name string, m *wire.Msg) bool {
 		p.ns.Route(x, []string{key}, headers{m.Header}, &to)
 		took := len(to.Queues)+len(to.Streams) > 0
 		if took {
-			p.durable = append(p.durable, durable{kind: exchange, exchange: x, key: key, m: int32(len(p.msgs))})
-			p.msgs = append(p.msgs, *m)
+			p.later(durable{kind: exchange, exchange: x, key: key}, m)
 		}
 		for i, r := range to.Receivers {
 			n := p.neutralOf(m)

@@ -11,7 +11,7 @@ import (
 // stored.
 type durable struct {
 	kind   durableKind
-	m      int32 // in producer.msgs
+	m      int32 // in scratch.msgs
 	stream *core.Stream
 	route  *route
 	// exchange and key of a publish to an exchange; a publish to another door's stream
@@ -34,7 +34,7 @@ const (
 // settle makes one transaction of what has to be stored so far. It does not wait for the
 // disk.
 func (p *producer) settle() {
-	if len(p.durable) == 0 {
+	if p.scratch == nil || len(p.durable) == 0 {
 		return
 	}
 	tx := p.s.o.Broker.Begin()

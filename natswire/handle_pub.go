@@ -38,12 +38,15 @@ func (c *conn) dispatch(m *wire.Msg) bool {
 		return p.send(p.route(m.Subject), m)
 	}
 	took := false
+	if string(m.Subject) == sysUserInfo {
+		c.userInfo(m)
+		took = true
+	}
 	if c.s.js != nil {
 		p.check()
 		switch s := m.Subject; {
 		case bytes.HasPrefix(s, jsAck), bytes.HasPrefix(s, jsFlow):
-			p.durable = append(p.durable, durable{kind: ack, m: int32(len(p.msgs))})
-			p.msgs = append(p.msgs, *m)
+			p.later(durable{kind: ack}, m)
 			if !p.js {
 				return true
 			}

@@ -67,8 +67,7 @@ func (s *Server) storeKept() {
 				w.init(s, nil, x.ns)
 				p[x.ns] = w
 			}
-			at := int32(len(w.msgs))
-			w.msgs = append(w.msgs, x.m)
+			at := w.add(&x.m)
 			for _, t := range x.r.streams {
 				w.durable = append(w.durable, durable{kind: ingest, stream: t, m: at})
 			}

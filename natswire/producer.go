@@ -2,6 +2,7 @@ package natswire
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"trivium/core"
@@ -18,13 +19,9 @@ type producer struct {
 	ns *core.Namespace
 	routes
 
-	msgs    []wire.Msg
-	dests   map[*conn]*dest
-	self    *dest // c's
-	touched []*dest
-	pending int // records in all of touched
-
-	durable []durable
+	dests map[*conn]*dest
+	self  *dest // c's
+	*scratch
 	neutral core.Message
 
 	inMsgs, inBytes int64
@@ -32,17 +29,31 @@ type producer struct {
 	stalled         time.Duration // in this read
 }
 
-// dest is what is collected for one connection.
+// scratch is what a producer collects during one read. It goes back to a pool after it, so
+// that a connection that was busy once holds no memory.
+type scratch struct {
+	msgs    []wire.Msg
+	recs    []record
+	touched []*dest
+	durable []durable
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// dest is a connection that the producer delivers to: first and last of its records, as
+// positions + 1 in scratch.recs, 0 = none.
 type dest struct {
-	c    *conn
-	recs []record
-	used bool
+	c           *conn
+	first, last int32
+	// dirty: a Sender has still to flush it.
+	dirty bool
 }
 
 // record is one delivery. Without a subscription the message's Payload is sent as it is.
 type record struct {
-	u *sub
-	m int32
+	u    *sub
+	m    int32 // in scratch.msgs
+	next int32 // of the same dest
 }
 
 // maxRecords bounds what is collected before it is delivered, so that a burst to very many
@@ -67,16 +78,17 @@ func (p *producer) move(ns *core.Namespace) {
 	p.routes.reset(ns.Subjects())
 }
 
+// forget drops all that is cached: connections that are gone must not keep each other.
+func (p *producer) forget() { p.routes.reset(p.subjects); p.dests = nil }
+
 // dest returns the place to collect what goes to c.
+// Requires: check has run.
 func (p *producer) dest(c *conn) *dest {
 	if c == p.c && c != nil {
 		return p.self
 	}
 	d := p.dests[c]
 	if d == nil {
-		if p.dests == nil {
-			p.dests = make(map[*conn]*dest)
-		}
 		d = &dest{c: c}
 		p.dests[c] = d
 	}
@@ -85,18 +97,35 @@ func (p *producer) dest(c *conn) *dest {
 
 // collect adds a record.
 func (p *producer) collect(d *dest, u *sub, m int32) {
-	if !d.used {
-		d.used = true
+	p.recs = append(p.recs, record{u: u, m: m})
+	n := int32(len(p.recs))
+	if d.first == 0 {
+		d.first = n
 		p.touched = append(p.touched, d)
+	} else {
+		p.recs[d.last-1].next = n
 	}
-	d.recs = append(d.recs, record{u, m})
-	p.pending++
+	d.last = n
+}
+
+// add keeps m until finish, and returns its number.
+func (p *producer) add(m *wire.Msg) int32 {
+	if p.scratch == nil {
+		p.scratch = scratches.Get().(*scratch)
+	}
+	p.msgs = append(p.msgs, *m)
+	return int32(len(p.msgs) - 1)
+}
+
+// later leaves m to settle; d says how.
+func (p *producer) later(d durable, m *wire.Msg) {
+	d.m = p.add(m)
+	p.durable = append(p.durable, d)
 }
 
 // own queues bytes for the producer's own connection.
 func (p *producer) own(b []byte) {
-	p.msgs = append(p.msgs, wire.Msg{Payload: b})
-	p.collect(p.self, nil, int32(len(p.msgs)-1))
+	p.collect(p.self, nil, p.add(&wire.Msg{Payload: b}))
 }
 
 // random picks a queue group's first member.
@@ -115,8 +144,7 @@ func (p *producer) send(r *route, m *wire.Msg) bool {
 	at := int32(-1)
 	index := func() int32 {
 		if at < 0 {
-			at = int32(len(p.msgs))
-			p.msgs = append(p.msgs, *m)
+			at = p.add(m)
 		}
 		return at
 	}
@@ -156,14 +184,16 @@ func (p *producer) send(r *route, m *wire.Msg) bool {
 		}
 	}
 	for _, s := range r.streams {
-		p.durable = append(p.durable, durable{kind: ingest, stream: s, m: index()})
+		at := index()
+		p.durable = append(p.durable, durable{kind: ingest, stream: s, m: at})
 		took = true
 	}
 	if r.stored {
-		p.durable = append(p.durable, durable{kind: store, route: r, m: index()})
+		at := index()
+		p.durable = append(p.durable, durable{kind: store, route: r, m: at})
 		took = true
 	}
-	if p.pending >= maxRecords {
+	if p.scratch != nil && len(p.recs) >= maxRecords {
 		p.deliver()
 	}
 	return took
@@ -172,10 +202,14 @@ func (p *producer) send(r *route, m *wire.Msg) bool {
 // finish makes durable, delivers and flushes what was collected. The read buffer may be reused
 // after it.
 func (p *producer) finish() {
-	p.settle()
-	p.deliver()
-	clear(p.msgs)
-	p.msgs = p.msgs[:0]
+	if p.scratch != nil {
+		p.settle()
+		p.deliver()
+		clear(p.msgs)
+		p.msgs = p.msgs[:0]
+		scratches.Put(p.scratch)
+		p.scratch = nil
+	}
 	if p.inMsgs > 0 {
 		p.s.count.inMsgs.Add(p.inMsgs)
 		p.s.count.inBytes.Add(p.inBytes)
@@ -183,7 +217,6 @@ func (p *producer) finish() {
 	}
 	p.stalled = 0
 	if len(p.dests) > maxDests {
-		clear(p.dests)
 		p.routes.reset(p.subjects)
 	}
 }
@@ -198,12 +231,12 @@ func (p *producer) deliver() {
 	}
 	for i, d := range p.touched {
 		d.c.flush()
-		d.recs = d.recs[:0]
-		d.used = false
+		d.first, d.last = 0, 0
 		p.touched[i] = nil
 	}
 	p.touched = p.touched[:0]
-	p.pending = 0
+	clear(p.recs)
+	p.recs = p.recs[:0]
 }
 
 // The waits of a client for another that is behind, as in nats-server: it slows fast
@@ -231,7 +264,9 @@ func (p *producer) append(d *dest) {
 		o.mu.Unlock()
 		return
 	}
-	for _, r := range d.recs {
+	for i := d.first; i != 0; {
+		r := &p.recs[i-1]
+		i = r.next
 		m := &p.msgs[r.m]
 		if r.u == nil {
 			o.appendRawLocked(m.Payload)

@@ -14,12 +14,18 @@ type routes struct {
 	// inboxes for example, and a new one when the patterns change.
 	bySubject map[string]*route
 	byMatch   map[*core.Matched]*route
+	// changes counts versions since the last sweep.
+	changes int
 	// js: somebody subscribes to JetStream's own subjects.
 	js bool
 }
 
 // maxRoutes bounds each cache; one that is full starts anew.
-const maxRoutes = 4 << 10
+const maxRoutes = 1 << 10
+
+// sweepEvery is after how many changes of the subject space a producer forgets all that it knows, so
+// that it keeps nothing of connections that are long gone.
+const sweepEvery = 1 << 10
 
 // route is a core.Matched, sorted by how to reach who wants the subject.
 type route struct {
@@ -46,16 +52,21 @@ func (r *route) empty() bool {
 func (r *routes) reset(s *core.Subjects) { *r = routes{subjects: s} }
 
 // check drops what is cached for an older version.
-func (r *routes) check() {
-	if v := r.subjects.Version(); v != r.version || r.bySubject == nil {
-		r.version = v
-		r.js = r.subjects.HasInterest("$JS.>")
-		clear(r.bySubject)
-		if r.bySubject == nil {
-			r.bySubject = make(map[string]*route)
-			r.byMatch = make(map[*core.Matched]*route)
-		}
+func (p *producer) check() {
+	v := p.subjects.Version()
+	if v == p.version && p.bySubject != nil {
+		return
 	}
+	p.version = v
+	p.js = p.subjects.HasInterest("$JS.>")
+	if p.changes++; p.changes >= sweepEvery && p.scratch == nil || p.bySubject == nil {
+		p.changes = 0
+		p.bySubject = make(map[string]*route)
+		p.byMatch = make(map[*core.Matched]*route)
+		p.dests = make(map[*conn]*dest)
+		return
+	}
+	clear(p.bySubject)
 }
 
 // route returns who wants subject.

@@ -11,7 +11,7 @@ import (
 // jetstream.Sender.
 type Sender struct {
 	p     producer
-	dirty []*conn // to be flushed
+	dirty []*dest // to be flushed
 	back  int
 }
 
@@ -85,9 +85,9 @@ func (s *Sender) give(t *target, m *wire.Msg) bool {
 		c.slow()
 		return true
 	}
-	if n := len(s.dirty); n == 0 || s.dirty[n-1] != c && !t.d.used {
-		t.d.used = true
-		s.dirty = append(s.dirty, c)
+	if !t.d.dirty {
+		t.d.dirty = true
+		s.dirty = append(s.dirty, t.d)
 	}
 	return true
 }
@@ -98,8 +98,8 @@ func (s *Sender) Backlog() int { return s.back }
 // Flush pushes what was sent since the last one into the sockets, as far as they take
 // it without blocking.
 func (s *Sender) Flush() {
-	for _, c := range s.dirty {
-		c.flush()
+	for _, d := range s.dirty {
+		d.c.flush()
 	}
 	s.clean()
 }
@@ -107,22 +107,19 @@ func (s *Sender) Flush() {
 // FlushLater has another goroutine do it: for Completions, which must not spend the
 // journal's time on system calls.
 func (s *Sender) FlushLater() {
-	for _, c := range s.dirty {
-		s.p.s.later.add(c)
+	for _, d := range s.dirty {
+		s.p.s.later.add(d.c)
 	}
 	s.clean()
 }
 
 func (s *Sender) clean() {
-	for i, c := range s.dirty {
-		if d := s.p.dests[c]; d != nil {
-			d.used = false
-		}
+	for i, d := range s.dirty {
+		d.dirty = false
 		s.dirty[i] = nil
 	}
 	s.dirty = s.dirty[:0]
 	if len(s.p.dests) > maxDests {
-		clear(s.p.dests)
 		s.p.routes.reset(s.p.subjects)
 	}
 }

@@ -23,6 +23,8 @@ type Server struct {
 	js   JetStream
 	stop chan struct{} // closed by Shutdown
 	ids  atomic.Uint64
+	// sysSeq numbers answers to requests to the system.
+	sysSeq atomic.Uint64
 
 	mu struct {
 		sync.Mutex
