@@ -165,6 +165,11 @@ func request[R kmsg.Response](s *server, c *kgo.Client, q kmsg.Request) R {
 	return r.(R)
 }
 
+var (
+	unsupportedCompression = kerr.UnsupportedCompressionType
+	unknownTopicID         = kerr.UnknownTopicID
+)
+
 func wantCode(t testing.TB, what string, got int16, want *kerr.Error) {
 	t.Helper()
 	var code int16
