@@ -1,0 +1,212 @@
+package amqp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"trivium/amqp/wire"
+)
+
+// load is a lean publisher and a lean consumer on raw sockets: they allocate nothing, so what a
+// message costs is the server's.
+type load struct {
+	pub, sub net.Conn
+	chunk    []byte // publishes of one write
+	perChunk int
+	confirm  bool
+	acked    uint64 // the last confirm
+}
+
+// pipe opens a connection with channel 1.
+func pipe(tb testing.TB, b *broker, ms ...wire.Method) net.Conn {
+	tb.Helper()
+	c, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	var out []byte
+	out = append(out, wire.ProtocolHeader[:]...)
+	out = wire.AppendMethod(out, 0, login("guest", "guest"))
+	out = wire.AppendMethod(out, 0, &wire.ConnectionTuneOk{ChannelMax: 10, FrameMax: 131072})
+	out = wire.AppendMethod(out, 0, &wire.ConnectionOpen{VHost: "/"})
+	out = wire.AppendMethod(out, 1, &wire.ChannelOpen{})
+	for _, m := range ms {
+		out = wire.AppendMethod(out, 1, m)
+	}
+	out = wire.AppendMethod(out, 1, &wire.ChannelFlow{Active: true})
+	if _, err := c.Write(out); err != nil {
+		tb.Fatal(err)
+	}
+	// Read one octet at a time, so that nothing behind the last answer is taken.
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	for {
+		var head [wire.FrameHead]byte
+		if _, err := io.ReadFull(c, head[:]); err != nil {
+			tb.Fatal(err)
+		}
+		rest := make([]byte, binary.BigEndian.Uint32(head[3:])+1)
+		if _, err := io.ReadFull(c, rest); err != nil {
+			tb.Fatal(err)
+		}
+		if wire.MethodID(rest) == (*wire.ChannelFlowOk)(nil).ID() {
+			_ = c.SetReadDeadline(time.Time{})
+			return c
+		}
+	}
+}
+
+func newLoad(tb testing.TB, b *broker, persistent, confirm bool, size int) *load {
+	l := &load{perChunk: 64, confirm: confirm}
+	var ms []wire.Method
+	if confirm {
+		ms = append(ms, &wire.ConfirmSelect{NoWait: true})
+	}
+	l.pub = pipe(tb, b, append(ms, &wire.QueueDeclare{Queue: "load", Durable: true, NoWait: true})...)
+	l.sub = pipe(tb, b, &wire.BasicConsume{Queue: "load", NoAck: true, NoWait: true})
+	p := wire.Properties{Flags: wire.HasDeliveryMode, DeliveryMode: 1}
+	if persistent {
+		p.DeliveryMode = wire.Persistent
+	}
+	for range l.perChunk {
+		l.chunk = wire.AppendMethod(l.chunk, 1, &wire.BasicPublish{RoutingKey: "load"})
+		l.chunk = wire.AppendHeader(l.chunk, 1, size, p.Append(nil))
+		l.chunk = wire.AppendBody(l.chunk, 1, bytes.Repeat([]byte("x"), size), 131072)
+	}
+	return l
+}
+
+// counter reads a stream's frames without keeping any.
+type counter struct {
+	buf  []byte
+	have int
+}
+
+func (c *counter) read(conn net.Conn, f func(f wire.Frame)) error {
+	if c.buf == nil {
+		c.buf = make([]byte, 1<<18)
+	}
+	n, err := conn.Read(c.buf[c.have:])
+	c.have += n
+	at := 0
+	for {
+		fr, n, _, err := wire.ParseFrame(c.buf[at:c.have], 0)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		f(fr)
+		at += n
+	}
+	c.have = copy(c.buf, c.buf[at:c.have])
+	return err
+}
+
+// loadWindow is how many chunks may be on their way, so that the queue stays short.
+const loadWindow = 16
+
+// run moves n chunks through the server.
+func (l *load) run(tb testing.TB, n int) {
+	arrived := make(chan int, n+1)
+	failed := make(chan error, 2)
+	go func() {
+		var c counter
+		got, chunks := 0, 0
+		for chunks < n {
+			err := c.read(l.sub, func(f wire.Frame) {
+				if f.Type == wire.FrameBody {
+					got++
+				}
+			})
+			for ; chunks < got/l.perChunk; chunks++ {
+				arrived <- chunks
+			}
+			if err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	acked := make(chan struct{})
+	go func() {
+		defer close(acked)
+		var c counter
+		for want := l.acked + uint64(n*l.perChunk); l.confirm && l.acked < want; {
+			err := c.read(l.pub, func(f wire.Frame) {
+				if tag, _, err := wire.ParseAck(f.Payload); err == nil {
+					l.acked = tag // they come in order
+				}
+			})
+			if err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	for sent := range n {
+		if sent >= loadWindow {
+			select {
+			case <-arrived:
+			case err := <-failed:
+				tb.Fatal(err)
+			case <-time.After(patience):
+				tb.Fatal("no messages")
+			}
+		}
+		if _, err := l.pub.Write(l.chunk); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for range min(n, loadWindow) {
+		<-arrived
+	}
+	<-acked
+}
+
+// A message costs next to no allocations between its publisher's socket and its consumer's.
+func TestAllocationsPerMessage(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		persistent bool
+		ceiling    float64
+	}{{"transient", false, 1.5}, {"persistent", true, 1.5}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := serve(t, Options{})
+			l := newLoad(t, b, c.persistent, c.persistent, 100)
+			l.run(t, 200) // warm up
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			const chunks = 500
+			l.run(t, chunks)
+			runtime.ReadMemStats(&after)
+			per := float64(after.Mallocs-before.Mallocs) / float64(chunks*l.perChunk)
+			t.Logf("%.2f allocations, %.0f octets per message", per, float64(after.TotalAlloc-before.TotalAlloc)/float64(chunks*l.perChunk))
+			if per > c.ceiling {
+				t.Errorf("%.2f allocations per message", per)
+			}
+		})
+	}
+}
+
+func BenchmarkTransient(b *testing.B)   { benchmarkLoad(b, false, false, 100) }
+func BenchmarkPersistent(b *testing.B)  { benchmarkLoad(b, true, false, 100) }
+func BenchmarkConfirmed(b *testing.B)   { benchmarkLoad(b, true, true, 100) }
+func BenchmarkConfirmed1K(b *testing.B) { benchmarkLoad(b, true, true, 1024) }
+
+func benchmarkLoad(b *testing.B, persistent, confirm bool, size int) {
+	s := serve(b, Options{})
+	l := newLoad(b, s, persistent, confirm, size)
+	l.run(b, 50)
+	b.ReportAllocs()
+	b.ResetTimer()
+	chunks := b.N/l.perChunk + 1
+	l.run(b, chunks)
+	b.ReportMetric(float64(chunks*l.perChunk)/b.Elapsed().Seconds(), "msg/s")
+}
