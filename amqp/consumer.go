@@ -30,6 +30,7 @@ type consumer struct {
 
 	render render       // belongs to Deliver
 	handed atomic.Int32 // since credit was given
+	told   atomic.Bool  // consume-ok is sent: deliveries may follow
 }
 
 // Deliver sends messages to the client, on a worker of core's.
@@ -89,7 +90,7 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 
 // Idle gives new credit when it was the bytes that ran out.
 func (k *consumer) Idle(s *core.Subscription) {
-	if s.Credit() == 0 {
+	if k.told.Load() && s.Credit() == 0 {
 		k.more()
 	}
 }

@@ -80,6 +80,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	ch.mu.consumers[tag] = k
 	ch.mu.Unlock()
 	ch.answer(m.NoWait, &wire.BasicConsumeOk{ConsumerTag: tag})
+	k.told.Store(true)
 	k.credit()
 	return nil
 }
