@@ -157,8 +157,13 @@ func (e *Engine) Interest(ns *core.Namespace, subject []byte, gone bool) {
 		return
 	}
 	for _, c := range a.pushConsumers() {
-		if core.SubjectMatches(string(subject), c.deliverSubject()) {
-			c.interest(gone)
+		switch {
+		case !core.SubjectMatches(string(subject), c.deliverSubject()):
+		case gone:
+			// It may have ended by being sent its last message: by c, under its lock.
+			e.background(c.interest)
+		default:
+			c.interest()
 		}
 	}
 }

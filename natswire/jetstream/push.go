@@ -58,10 +58,10 @@ func (c *consumer) startPush() {
 }
 
 // interest hears that somebody began to listen, or may have stopped.
-func (c *consumer) interest(gone bool) {
-	bound := !gone || c.a.interested(c.deliverSubject())
+func (c *consumer) interest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	bound := c.a.interested(c.deliverSubject())
 	if !c.mu.closed && bound != c.mu.push.bound {
 		c.rebind(bound)
 		c.arm()
