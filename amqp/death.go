@@ -85,6 +85,19 @@ func (codec) DeadLettered(e *core.Entry, d core.Death) (dead core.Dead, err erro
 	}, nil
 }
 
+// Adopt makes an entry of this door of another one's message: as a consumer here would see it.
+func (codec) Adopt(e *core.Entry, m *core.Message) []byte {
+	f := translate(m)
+	flags := byte(0)
+	if string(f.key) != string(e.Key) {
+		flags = entryOwnKey
+	}
+	data := appendContentHead(make([]byte, 0, len(f.props)+len(f.body)+64), flags, []byte(core.SubjectExchange), f.key, f.props)
+	return append(data, f.body...)
+}
+
+var _ core.Adopter = codec{}
+
 // deaths are the records of earlier deaths, newest first.
 func (c *content) deaths(p *wire.Properties) wire.Array {
 	if !c.died {

@@ -107,7 +107,7 @@ func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, p *wire.Propertie
 		}
 	}
 	if t.partition < 0 {
-		t.partition = c.choose(s, t.key)
+		t.partition = s.PartitionOf(t.key)
 	}
 	b.streams = append(b.streams, t)
 	return nil
@@ -124,42 +124,4 @@ func (c *conn) captures(s *core.Stream, key []byte) bool {
 		}
 	}
 	return false
-}
-
-// choose picks the partition that a Kafka client would: by the key's murmur2 hash, in turn without one.
-func (c *conn) choose(s *core.Stream, key []byte) int {
-	n := s.Partitions()
-	if n == 1 {
-		return 0
-	}
-	if key == nil {
-		return int(c.s.turn.Add(1) % uint64(n))
-	}
-	return int(murmur2(key)&0x7fffffff) % n
-}
-
-// murmur2 is the hash of Kafka's default partitioner.
-func murmur2(b []byte) uint32 {
-	const m = 0x5bd1e995
-	h := uint32(0x9747b28c) ^ uint32(len(b))
-	for ; len(b) >= 4; b = b[4:] {
-		k := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
-		k *= m
-		k ^= k >> 24
-		k *= m
-		h = h*m ^ k
-	}
-	switch len(b) {
-	case 3:
-		h ^= uint32(b[2]) << 16
-		fallthrough
-	case 2:
-		h ^= uint32(b[1]) << 8
-		fallthrough
-	case 1:
-		h = (h ^ uint32(b[0])) * m
-	}
-	h ^= h >> 13
-	h *= m
-	return h ^ h>>15
 }

@@ -52,6 +52,8 @@ type Broker struct {
 	log    *slog.Logger
 	now    func() int64
 	codecs [256]Codec
+	// adopter is the one of codecs that is an Adopter, or nil.
+	adopter Adopter
 
 	// namespaces is replaced, never changed, by whoever holds the sequencer.
 	namespaces atomic.Pointer[map[string]*Namespace]
@@ -91,6 +93,9 @@ func Open(store *storage.Store, o Options) (*Broker, error) {
 	}
 	for _, c := range o.Codecs {
 		b.codecs[c.Format()] = c
+		if a, ok := c.(Adopter); ok {
+			b.adopter = a
+		}
 	}
 	b.namespaces.Store(&map[string]*Namespace{})
 	if err := b.load(); err != nil {

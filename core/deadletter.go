@@ -1,7 +1,5 @@
 package core
 
-import "hash/fnv"
-
 // The reasons of a death.
 const (
 	Rejected      = "rejected"
@@ -42,7 +40,11 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 	if c.HasDeadLetterKey {
 		dead.Keys[0] = c.DeadLetterKey
 	}
-	if dl, ok := q.s.b.Codec(e.Format).(DeadLetterer); ok {
+	dl, ok := q.s.b.Codec(e.Format).(DeadLetterer)
+	if !ok {
+		e, dl = q.s.b.adopt(e)
+	}
+	if dl != nil {
 		var err error
 		dead, err = dl.DeadLettered(e, Death{
 			Reason: d.reason, Queue: c.Name, Exchange: c.DeadLetter, Key: c.DeadLetterKey,
@@ -70,6 +72,20 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 	return l
 }
 
+// adopt returns e in a format that can record deaths, or e as it is and nil if there is none.
+func (b *Broker) adopt(e *Entry) (*Entry, DeadLetterer) {
+	if b.adopter == nil {
+		return e, nil
+	}
+	ms, err := b.messages(e, nil)
+	if err != nil || len(ms) != 1 {
+		return e, nil
+	}
+	c := *e
+	c.Format, c.Data = b.adopter.Format(), b.adopter.Adopt(e, &ms[0])
+	return &c, b.adopter
+}
+
 // send stores the letter. A target that refuses it does without.
 func (l *letter) send(tx *Tx) {
 	for _, q := range l.queues {
@@ -80,7 +96,7 @@ func (l *letter) send(tx *Tx) {
 	}
 	for _, s := range l.to.Streams {
 		e := l.entry
-		if _, err := s.Append(tx, s.partitionOf(e.Key), &e, nil); err != nil {
+		if _, err := s.Append(tx, s.PartitionOf(e.Key), &e, nil); err != nil {
 			l.b.log.Debug("a dead message is refused", "stream", s.config().Name, "err", err)
 		}
 	}
@@ -95,16 +111,10 @@ func (l *letter) publish() {
 	if err != nil || len(ms) == 0 {
 		return
 	}
-	for _, r := range l.to.Receivers {
-		r.Receive(l.entry.Key, &ms[0])
+	for i, r := range l.to.Receivers {
+		ms[0].Key = []byte(l.to.Subjects[i])
+		r.Receive(ms[0].Key, &ms[0])
 	}
-}
-
-// partitionOf spreads keys over a stream's partitions.
-func (s *Stream) partitionOf(key []byte) int {
-	h := fnv.New32a()
-	h.Write(key)
-	return int(h.Sum32() % uint32(s.Partitions()))
 }
 
 // bury takes dying messages out of the queue and sends them on, in one transaction:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -635,4 +636,62 @@ func BenchmarkRouteTopic(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Publishers route while bindings and exchanges come and go: what stays bound is always found, what
+// was unbound before is not, and nothing is read half-changed.
+func TestRouteWhileTopologyChanges(t *testing.T) {
+	p := newTopology(t)
+	kinds := []string{"amq.direct", "amq.fanout", "amq.topic", "amq.headers", SubjectExchange}
+	for _, x := range kinds {
+		p.bind(x, "stays", "a.b", nil)
+	}
+	for i := range 4 {
+		p.queue(fmt.Sprint("q", i))
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			var r Routes
+			keys := []string{"a.b"}
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				for _, x := range kinds {
+					p.ns.Route(p.ns.Exchange(x), keys, nil, &r)
+					if !slices.Contains(r.Queues, p.ns.Queue(defaultRealm, "stays")) {
+						t.Errorf("%s misses what is bound", x)
+						return
+					}
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		for _, x := range kinds {
+			b := p.binding(x, fmt.Sprint("q", i%4), "a.b")
+			tx := p.b.Begin()
+			if err := p.ns.Bind(tx, b); err != nil {
+				t.Error(err)
+			}
+			tx.Commit()
+			if !strings.Contains(p.routed(x, "a.b", nil), b.Queue.Config().Name) {
+				t.Errorf("%s misses a new binding", x)
+			}
+			tx = p.b.Begin()
+			if ok, err := p.ns.Unbind(tx, b); !ok || err != nil {
+				t.Error(ok, err)
+			}
+			tx.Commit()
+			if strings.Contains(p.routed(x, "a.b", nil), b.Queue.Config().Name) {
+				t.Errorf("%s finds what was unbound", x)
+			}
+		}
+	}
+	close(stop)
+	wg.Wait()
 }

@@ -33,11 +33,20 @@ type Codec interface {
 	Messages(e *Entry, dst []Message) ([]Message, error)
 }
 
-// DeadLetterer is a Codec that can record in an entry that it died. Formats
-// without it are dead-lettered as they are.
+// DeadLetterer is a Codec that can record in an entry that it died. Entries of other
+// formats are adopted by an Adopter first; without one they are dead-lettered as they are.
 type DeadLetterer interface {
 	// DeadLettered returns e with the death recorded, and where it must be routed next.
 	DeadLettered(e *Entry, d Death) (Dead, error)
+}
+
+// Adopter is a DeadLetterer that turns messages of other formats into its own, so that they can die
+// too: a message that goes round has to carry how often.
+type Adopter interface {
+	DeadLetterer
+	Format() Format
+	// Adopt returns the Data of an entry of its Format for the message m of entry e.
+	Adopt(e *Entry, m *Message) []byte
 }
 
 // Dead is a message after its death.

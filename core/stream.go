@@ -82,6 +82,7 @@ type Stream struct {
 	}
 
 	janitor janitor
+	turn    atomic.Uint64 // of partitions, for messages without a key
 }
 
 // partition is one of a Stream's Logs.

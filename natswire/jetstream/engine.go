@@ -37,8 +37,7 @@ type Engine struct {
 	sender     func(ns *core.Namespace) Sender
 	name, id   string
 	maxPending int
-	turn       atomic.Uint64 // of partitions for messages without a key
-	dropped    atomic.Int64  // headers
+	dropped    atomic.Int64 // headers
 
 	requests chan *request
 	quit     chan struct{}

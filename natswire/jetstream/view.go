@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strconv"
 	"strings"
 
@@ -138,38 +137,9 @@ func streamOf(ns *core.Namespace, r core.Realm, part string) *core.Stream {
 // IngestInto takes a publish that Addressed found a stream for, under the same rules as
 // Ingest.
 func (e *Engine) IngestInto(tx *core.Tx, cs *core.Stream, key []byte, m *wire.Msg) {
-	p := 0
-	if n := cs.Partitions(); n > 1 {
-		p = int(e.turn.Add(1) % uint64(n))
-		if key != nil {
-			p = int(murmur2(key)&(1<<31-1)) % n
-		}
-	}
-	if s := e.account(cs.Namespace()).view(cs, p); s != nil {
+	if s := e.account(cs.Namespace()).view(cs, cs.PartitionOf(key)); s != nil {
 		e.ingest(tx, s, key, m)
 	}
-}
-
-// murmur2 is the hash by which Kafka clients choose a key's partition.
-func murmur2(b []byte) uint32 {
-	const m = 0x5bd1e995
-	h := 0x9747b28c ^ uint32(len(b))
-	for ; len(b) >= 4; b = b[4:] {
-		k := binary.LittleEndian.Uint32(b) * m
-		h = h*m ^ (k^k>>24)*m
-	}
-	switch len(b) {
-	case 3:
-		h ^= uint32(b[2]) << 16
-		fallthrough
-	case 2:
-		h ^= uint32(b[1]) << 8
-		fallthrough
-	case 1:
-		h = (h ^ uint32(b[0])) * m
-	}
-	h = (h ^ h>>13) * m
-	return h ^ h>>15
 }
 
 // subjectPart makes one legal subject part of a name: its dots stay words of their own.

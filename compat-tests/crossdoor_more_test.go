@@ -1,0 +1,204 @@
+package compat
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A character that is illegal in the other protocol is shown as _; dots in a name stay words.
+func TestCrossdoorIllegalNames(t *testing.T) {
+	s := startCrossdoor(t)
+	r, js := s.rabbit(), s.jetstream(t)
+	for _, c := range []struct{ queue, topic, stream, subjects string }{
+		{"my queue/1", "amqp.my_queue_1", "AMQP_my_queue_1", "$AMQP.queue.my_queue_1."},
+		{"dotted.name", "amqp.dotted.name", "AMQP_dotted_name", "$AMQP.queue.dotted.name."},
+	} {
+		r.streamQueue(c.queue)
+		r.publish("", c.queue, "one")
+		produce(t, s.kafka(), record(c.topic, "k", "two"))
+		_, err := js.Publish(within(t), c.subjects+"k", []byte("three"))
+		must(t, err)
+		for i, want := range []string{"one", "two", "three"} {
+			wantEqual(t, c.topic, string(s.records(t, c.topic, 3)[i].Value), want)
+			wantEqual(t, c.stream, string(s.messages(t, c.stream, 3)[i].Data()), want)
+			wantEqual(t, c.queue, string(s.read(t, c.queue, 3)[i].Body), want)
+		}
+		wantEqual(t, "subject", s.messages(t, c.stream, 2)[1].Subject(), c.subjects+"k")
+	}
+}
+
+// A binding that matches counts as a responder, even while nobody consumes.
+func TestCrossdoorBindingIsAResponder(t *testing.T) {
+	s := startCrossdoor(t)
+	r, nc := s.rabbit(), s.nats()
+	r.queue("later", nil)
+	r.bind("later", "later.#", "amq.nats")
+	if _, err := nc.Request("later.on", nil, 100*time.Millisecond); !errors.Is(err, nats.ErrTimeout) {
+		t.Errorf("a request that waits in a queue: %v", err)
+	}
+	wantEqual(t, "messages in the queue", r.ready("later"), 1)
+	must(t, r.ch.QueueUnbind("later", "later.#", "amq.nats", nil))
+	if _, err := nc.Request("later.on", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("a request that nobody gets: %v", err)
+	}
+}
+
+// A message from NATS dies in a queue as any other: its deaths are counted, and a loop without a
+// rejection ends.
+func TestCrossdoorDeadLetters(t *testing.T) {
+	s := startCrossdoor(t)
+	r, nc := s.rabbit(), s.nats()
+	r.queue("work", amqp.Table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "wait"})
+	r.queue("wait", amqp.Table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "work", "x-message-ttl": int32(1)})
+	r.bind("work", "jobs.*", "amq.nats")
+	m := nats.NewMsg("jobs.pdf")
+	m.Header.Set("content-type", "text/plain")
+	m.Data = []byte("job")
+	must(t, nc.PublishMsg(m))
+	must(t, nc.Flush())
+	ds := r.consume("work", 1)
+	for attempt := range int64(4) {
+		d := next(t, ds)
+		if string(d.Body) != "job" || d.ContentType != "text/plain" {
+			t.Fatalf("attempt %d: %q, %q", attempt, d.Body, d.ContentType)
+		}
+		deaths, _ := d.Headers["x-death"].([]any)
+		count := int64(0)
+		for _, x := range deaths {
+			if x := x.(amqp.Table); x["queue"] == "work" && x["reason"] == "rejected" {
+				count = x["count"].(int64)
+			}
+		}
+		wantEqual(t, "deaths so far", count, attempt)
+		must(t, d.Nack(false, false))
+	}
+
+	r.queue("loop", amqp.Table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "loop", "x-message-ttl": int32(1)})
+	r.bind("loop", "loop", "amq.nats")
+	must(t, nc.Publish("loop", nil))
+	must(t, nc.Flush())
+	eventually(t, "the message that goes round is dropped", func() bool { return r.ready("loop") == 0 })
+}
+
+// A batch of which one record has no place in the stream is refused whole.
+func TestCrossdoorBatchIsAtomic(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	stream, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "B", Subjects: []string{"b.*"}})
+	must(t, err)
+	k := s.kafka(kgo.ProducerLinger(20*time.Millisecond), kgo.RecordRetries(0))
+	res := k.ProduceSync(within(t), record("nats.B", "b.1", ""), record("nats.B", "c.1", ""), record("nats.B", "b.2", ""))
+	if err := res.FirstErr(); !errors.Is(err, kerr.InvalidRecord) {
+		t.Errorf("produce: %v", err)
+	}
+	info, err := stream.Info(within(t))
+	must(t, err)
+	wantEqual(t, "messages", info.State.Msgs, 0)
+	k = s.kafka(kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	var rs []*kgo.Record
+	for i := range 100 {
+		rs = append(rs, record("nats.B", fmt.Sprint("b.", i), fmt.Sprint(i)))
+	}
+	produce(t, k, rs...)
+	for i, m := range s.messages(t, "B", 100) {
+		wantEqual(t, "data", string(m.Data()), fmt.Sprint(i))
+		wantEqual(t, "subject", m.Subject(), fmt.Sprint("b.", i))
+	}
+}
+
+// A Kafka group keeps positions in what others made, over a crash; regular expressions over all topics
+// leave it alone.
+func TestCrossdoorGroups(t *testing.T) {
+	s := startCrossdoor(t)
+	r := s.rabbit()
+	r.streamQueue("audit")
+	s.topic(t, "own", 1, nil)
+	for i := range 10 {
+		r.publish("", "audit", fmt.Sprint(i))
+	}
+	group := func() *kgo.Client {
+		return s.kafka(kgo.ConsumeTopics("amqp.audit"), kgo.ConsumerGroup("g"), kgo.DisableAutoCommit())
+	}
+	g := group()
+	var last *kgo.Record
+	poll(t, g, 4, func(r *kgo.Record) { last = r })
+	must(t, g.CommitRecords(within(t), last))
+	g.CloseAllowingRebalance()
+	s.crash(t)
+	g = group()
+	got := ""
+	poll(t, g, 1, func(r *kgo.Record) { got = string(r.Value) })
+	wantEqual(t, "after the crash", got, "4")
+	g.CloseAllowingRebalance()
+
+	admin := kadm.NewClient(s.kafka())
+	lag, err := admin.Lag(within(t), "g")
+	must(t, err)
+	wantEqual(t, "lag", lag["g"].Lag.Total(), 6)
+
+	produce(t, s.kafka(), record("own", "", "mine"))
+	all := s.kafka(kgo.ConsumeRegex(), kgo.ConsumeTopics(".*"))
+	for range 3 {
+		poll(t, all, 1, func(r *kgo.Record) { wantEqual(t, "topic", r.Topic, "own") })
+		produce(t, s.kafka(), record("own", "", "more"))
+	}
+}
+
+// Offsets by time, in what another door made.
+func TestCrossdoorOffsetsByTime(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	_, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "T", Subjects: []string{"t"}})
+	must(t, err)
+	for range 3 {
+		_, err = js.Publish(within(t), "t", nil)
+		must(t, err)
+	}
+	ms := s.messages(t, "T", 3)
+	meta, err := ms[2].Metadata()
+	must(t, err)
+	admin := kadm.NewClient(s.kafka())
+	os, err := admin.ListOffsetsAfterMilli(within(t), meta.Timestamp.UnixMilli()+1, "nats.T")
+	must(t, err)
+	o, _ := os.Lookup("nats.T", 0)
+	wantEqual(t, "offset after the last", o.Offset, 3)
+	os, err = admin.ListOffsetsAfterMilli(within(t), meta.Timestamp.Add(-time.Hour).UnixMilli(), "nats.T")
+	must(t, err)
+	o, _ = os.Lookup("nats.T", 0)
+	wantEqual(t, "offset an hour before", o.Offset, 0)
+}
+
+// Work that a JetStream work queue holds is gone once an AMQP consumer acknowledged it, however it is
+// looked at; a Kafka group holds nothing back.
+func TestCrossdoorWorkQueueRetention(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	stream, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "W", Subjects: []string{"w.*"}, Retention: jetstream.WorkQueuePolicy})
+	must(t, err)
+	for i := range 6 {
+		_, err = js.Publish(within(t), "w.x", fmt.Append(nil, i))
+		must(t, err)
+	}
+	g := s.kafka(kgo.ConsumeTopics("nats.W"), kgo.ConsumerGroup("g"), kgo.DisableAutoCommit())
+	var last *kgo.Record
+	poll(t, g, 6, func(r *kgo.Record) { last = r })
+	must(t, g.CommitRecords(within(t), last))
+	info, err := stream.Info(within(t))
+	must(t, err)
+	wantEqual(t, "messages after Kafka read them", info.State.Msgs, 6)
+	s.read(t, "amq.nats.W", 6)
+	eventually(t, "the work is gone", func() bool {
+		info, err := stream.Info(within(t))
+		must(t, err)
+		return info.State.Msgs == 0
+	})
+}
