@@ -205,7 +205,7 @@ func TestOtherDoorsStreams(t *testing.T) {
 		d := logOf(t, b.client().reader(fmt.Sprintf("amq.kafka.many-%d", p), 10, "first"), n)
 		for i, m := range d {
 			key := m[len(m)-1:]
-			if want := int(murmur2([]byte(key))&0x7fffffff) % 3; want != p || m != fmt.Sprintf("%d:%s", i, key) {
+			if want := many.PartitionOf([]byte(key)); want != p || m != fmt.Sprintf("%d:%s", i, key) {
 				t.Errorf("partition %d holds %s", p, m)
 			}
 		}
@@ -242,16 +242,4 @@ func TestOtherDoorsStreams(t *testing.T) {
 		_, err := c.QueueDeclarePassive("amq.kafka.many-3", true, false, false, false, nil)
 		return err
 	}), "404 channel NOT_FOUND - no queue 'amq.kafka.many-3' in vhost '/'")
-}
-
-// The hash is the one of Kafka's own clients.
-func TestMurmur2(t *testing.T) {
-	for key, want := range map[string]int32{
-		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "a-little-bit-longer-string": -1486304829,
-		"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
-	} {
-		if got := int32(murmur2([]byte(key))); got != want {
-			t.Errorf("%q hashes to %d, want %d", key, got, want)
-		}
-	}
 }
