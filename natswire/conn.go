@@ -62,7 +62,8 @@ type conn struct {
 			out         int
 			first       bool // the first ping is sent whatever happened
 		}
-		active atomic.Bool // something arrived since the timer last fired
+		active   atomic.Bool // something arrived since the timer last fired
+		answered atomic.Bool // the first PONG is on its way
 	}
 
 	closed    atomic.Bool
@@ -160,6 +161,9 @@ func (c *conn) received() bool {
 	ok := c.handle()
 	c.prod.finish()
 	c.in.keep()
+	if c.ponged && !c.ping.answered.Load() {
+		c.ping.answered.Store(true)
+	}
 	return ok
 }
 

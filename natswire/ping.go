@@ -60,6 +60,12 @@ func (c *conn) pingTime() {
 	}
 	p := &c.ping
 	p.mu.Lock()
+	if p.mu.first && !p.answered.Load() && time.Since(c.start) < c.s.o.PingInterval {
+		// Clients that begin with a PING take nothing but its PONG: they may be slow.
+		p.mu.timer.Reset(min(c.s.o.PingInterval, firstPing))
+		p.mu.Unlock()
+		return
+	}
 	send := !p.active.Swap(false) || p.mu.first
 	stale := send && p.mu.out+1 > c.s.o.MaxPingsOut
 	if send && !stale {
