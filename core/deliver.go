@@ -519,9 +519,12 @@ func (c *Cursor) give(e *Entry, o Offset, f *flight, level int, paused bool) boo
 	if c.q != nil {
 		at = c.q.deadline(e)
 	}
-	// A message that may not wait at all is given to who can take it at once.
 	expired := at != 0 && at <= w.now
-	if !expired || o >= c.mu.fresh && at <= e.Time {
+	// One too many is only kept by a subscription that was waiting when it came: a Fetch
+	// comes later, and finds the queue within its limits.
+	surplus := c.q != nil && (o < c.mu.fresh || len(c.mu.subs) == 0) && c.q.overLocked()
+	// A message that may not wait at all is given to who can take it at once.
+	if !surplus && (!expired || o >= c.mu.fresh && at <= e.Time) {
 		if s := c.pickFor(e, f, paused); s != nil {
 			c.hand(s, e, o, f, level)
 			return true
