@@ -1,0 +1,213 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The benchmarks run on the real file system: TMPDIR says where.
+
+// window is a committer with so many transactions in flight.
+type window struct{ room chan struct{} }
+
+func (w *window) Durable(err error) {
+	if err != nil {
+		panic(err)
+	}
+	<-w.room
+}
+
+func benchStore(b *testing.B, logs int) (*Store, []*Log) {
+	o := Options{Dir: b.TempDir(), Log: testOptions(nil).Log}
+	s := mustOpen(b, o, nil)
+	ls := make([]*Log, logs)
+	commit(b, s, func(tx *Tx) {
+		for i := range ls {
+			ls[i] = tx.CreateLog(LogOptions{})
+		}
+	})
+	return s, ls
+}
+
+// benchAppend measures b.N entries of size bytes, batch of them per transaction, by
+// callers committers with depth transactions in flight each. Each entry is deleted when
+// its Log has more than keep; keep < 0 keeps all.
+func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offset) {
+	s, ls := benchStore(b, logs)
+	defer s.Close()
+	data := make([]byte, size)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	end := make(chan struct{})
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	b.ResetTimer()
+	start := time.Now()
+	for c := range callers {
+		go func() {
+			w := &window{make(chan struct{}, depth)}
+			i := c
+			for left.Add(int64(-batch)) > int64(-batch) {
+				w.room <- struct{}{}
+				tx := s.Begin()
+				var e Entry
+				for range batch {
+					l := ls[i%len(ls)]
+					i += 7
+					e = Entry{Data: data}
+					o := tx.Append(l, &e)
+					if keep >= 0 && o >= keep {
+						tx.Delete(l, o-keep, o-keep+1)
+					}
+				}
+				tx.Then(w)
+				tx.Commit()
+			}
+			for range depth {
+				w.room <- struct{}{}
+			}
+			end <- struct{}{}
+		}()
+	}
+	for range callers {
+		<-end
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	m := s.Metrics()
+	b.ReportMetric(float64(b.N)/float64(m.Frames), "entries/frame")
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, x := range []struct{ logs, callers, depth, batch, size int }{
+		{1, 1, 1, 1, 128},
+		{1, 8, 1, 1, 128},
+		{1, 64, 1, 1, 128},
+		{1, 1000, 1, 1, 128},
+		{100, 1000, 1, 1, 128},
+		{10000, 1000, 1, 1, 128},
+		{1, 4, 256, 1, 128},
+		{1, 4, 64, 64, 128},
+		{100, 4, 64, 64, 128},
+		{10000, 4, 64, 64, 128},
+		{1, 4, 256, 1, 1024},
+		{1, 4, 32, 64, 1024},
+		{100, 4, 32, 64, 1024},
+		{10000, 4, 32, 64, 1024},
+		{1, 4, 64, 1, 64 << 10},
+	} {
+		for _, keep := range []Offset{10, -1} {
+			name := fmt.Sprintf("logs=%d/callers=%dx%d/batch=%d/size=%d/keep=%d", x.logs, x.callers, x.depth, x.batch, x.size, keep)
+			b.Run(name, func(b *testing.B) {
+				benchAppend(b, x.logs, x.callers, x.depth, x.batch, x.size, keep)
+			})
+		}
+	}
+}
+
+// BenchmarkBare is what a group commit costs by itself: callers append records to a
+// buffer under a lock, one goroutine writes and syncs it over blocks that exist, and tells them.
+func BenchmarkBare(b *testing.B) {
+	for _, x := range []struct{ callers, depth, batch, size int }{
+		{1, 1, 1, 128}, {8, 1, 1, 128}, {64, 1, 1, 128}, {1000, 1, 1, 128}, {4, 256, 1, 128}, {4, 64, 64, 128},
+		{4, 256, 1, 1024}, {4, 32, 64, 1024}, {4, 64, 1, 64 << 10},
+	} {
+		b.Run(fmt.Sprintf("callers=%dx%d/batch=%d/size=%d", x.callers, x.depth, x.batch, x.size), func(b *testing.B) {
+			benchBare(b, x.callers, x.depth, x.batch, x.size)
+		})
+	}
+}
+
+func benchBare(b *testing.B, callers, depth, batch, size int) {
+	const ring = 256 << 20
+	f, err := os.Create(b.TempDir() + "/ring")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	zero := make([]byte, 1<<20)
+	for range ring >> 20 {
+		f.Write(zero)
+	}
+	f.Sync()
+	var mu sync.Mutex
+	wake := sync.NewCond(&mu)
+	room := sync.NewCond(&mu)
+	var buf, spare []byte
+	var waiting, told []*window
+	stop := false
+	go func() {
+		at := int64(0)
+		for {
+			mu.Lock()
+			for len(buf) == 0 && !stop {
+				wake.Wait()
+			}
+			if len(buf) == 0 {
+				mu.Unlock()
+				return
+			}
+			out, ws := buf, waiting
+			buf, waiting = spare[:0], told[:0]
+			room.Broadcast()
+			mu.Unlock()
+			if at+int64(len(out)) > ring {
+				at = 0
+			}
+			f.WriteAt(out, at)
+			syscall.Fdatasync(int(f.Fd()))
+			at += int64(len(out))
+			for _, w := range ws {
+				w.Durable(nil)
+			}
+			spare, told = out, ws
+		}
+	}()
+	data := make([]byte, size)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	end := make(chan struct{})
+	b.SetBytes(int64(size))
+	b.ResetTimer()
+	start := time.Now()
+	for range callers {
+		go func() {
+			w := &window{make(chan struct{}, depth)}
+			for left.Add(int64(-batch)) > int64(-batch) {
+				w.room <- struct{}{}
+				mu.Lock()
+				for len(buf) > maxGathered {
+					room.Wait()
+				}
+				for range batch {
+					at := len(buf)
+					buf = append(buf, "headerheader"...)
+					buf = append(buf, data...)
+					binary.LittleEndian.PutUint32(buf[at:], checksum(buf[at+4:]))
+				}
+				waiting = append(waiting, w)
+				wake.Signal()
+				mu.Unlock()
+			}
+			for range depth {
+				w.room <- struct{}{}
+			}
+			end <- struct{}{}
+		}()
+	}
+	for range callers {
+		<-end
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	mu.Lock()
+	stop = true
+	wake.Signal()
+	mu.Unlock()
+}
