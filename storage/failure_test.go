@@ -52,9 +52,7 @@ func runFailing(t testing.TB, seed uint64, n int64, last bool) bool {
 	m.o.FS = errorfs.Wrap(fs, inject)
 	issued := uint64(0)
 	if s, err := Open(m.o); err == nil {
-		m.s = s
-		m.notes.m, m.notes.dirty = map[uint64]noteState{}, map[uint64]bool{}
-		if err := s.Recover(m); err == nil {
+		if err := m.recover(s); err == nil {
 			for i := range 80 {
 				m.step()
 				if i%20 == 19 {

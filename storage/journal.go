@@ -28,8 +28,8 @@ type journal interface {
 	// replay calls f for every frame from the position on, in order. It must come
 	// before the first propose and returns the last position.
 	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
-	// lostFrom is the first position that replay found to be damaged, 0 if none was.
-	lostFrom() Position
+	// begins is the first position it had when it was opened, 1 if it had none.
+	begins() Position
 	// release says that nothing up to pos is needed any more.
 	release(pos Position) error
 	// sync makes everything proposed so far safe, whatever the durability.
@@ -139,8 +139,8 @@ type diskJournal struct {
 	mode     Durability
 	log      *slog.Logger
 	epoch    uint64
-	damaged  int64 // frames found lost by replay
-	lost     Position
+	damaged  int64    // frames found lost by replay
+	begin    Position // of the first file when it was opened
 
 	off    int64         // in the current file; the proposer's
 	cur    *journalFile  // changed by the proposer with mu held
@@ -193,8 +193,12 @@ func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durabilit
 	slices.SortFunc(j.mu.files, func(a, b *journalFile) int {
 		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.first, b.first))
 	})
-	for _, f := range j.mu.files {
+	j.begin = 1
+	for i, f := range j.mu.files {
 		j.epoch = max(j.epoch, f.epoch)
+		if i == 0 || f.first < j.begin {
+			j.begin = f.first
+		}
 	}
 	j.epoch++
 	return j, nil
@@ -506,7 +510,7 @@ func (j *diskJournal) size() int64 {
 	return n
 }
 
-func (j *diskJournal) lostFrom() Position { return j.lost }
+func (j *diskJournal) begins() Position { return j.begin }
 
 func (j *diskJournal) syncCount() int64 { return j.syncs.Load() }
 
@@ -653,9 +657,6 @@ func (j *diskJournal) known(files []*journalFile, off int64) (Position, error) {
 
 func (j *diskJournal) damage(f *journalFile, off int64, from, to Position) {
 	j.damaged += int64(to - from)
-	if j.lost == 0 {
-		j.lost = from
-	}
 	j.log.Error("storage: journal is damaged: frames are lost",
 		"file", f.name, "at", off, "first", uint64(from), "count", uint64(to-from))
 }

@@ -233,19 +233,24 @@ func (m *model) open() {
 	if err != nil {
 		m.fatalf("open: %v", err)
 	}
+	if err := m.recover(s); err != nil {
+		m.fatalf("recover: %v", err)
+	}
+}
+
+// recover loads the state machine's checkpoints and has the rest replayed.
+func (m *model) recover(s *Store) error {
 	m.s = s
 	m.notes.m, m.notes.dirty = map[uint64]noteState{}, map[uint64]bool{}
-	err = s.Scan([]byte("!"), func(k, v []byte) bool {
+	err := s.Scan([]byte("!"), func(k, v []byte) bool {
 		owner, _ := strconv.ParseUint(string(k[1:]), 10, 64)
 		m.notes.m[owner] = noteState{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])}
 		return true
 	})
 	if err != nil {
-		m.fatalf("scan: %v", err)
+		return err
 	}
-	if err := s.Recover(m); err != nil {
-		m.fatalf("recover: %v", err)
-	}
+	return s.Recover(m)
 }
 
 // step runs one random transaction.

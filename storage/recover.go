@@ -39,7 +39,7 @@ func (s *Store) rebuild() error {
 	if err != nil {
 		return fmt.Errorf("storage: replay journal: %w", err)
 	}
-	if s.checkpointed == 0 && s.journal.lostFrom() == 1 {
+	if s.checkpointed == 0 && s.journal.begins() > 1 {
 		// An empty index beside a journal that has begun long ago: going on would
 		// lose all that has settled.
 		return &CorruptError{Where: s.o.FS.PathJoin(s.o.Dir, "index"), Why: "it is missing; restore the directory from a copy"}

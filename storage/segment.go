@@ -182,6 +182,9 @@ func openSegment(r io.ReaderAt, size int64) (*segment, error) {
 	}
 	raw := make([]byte, s.blocks*indexEntrySize)
 	indexAt := size - footerSize - int64(len(raw))
+	if s.data < 0 || s.data > indexAt {
+		return bad("data does not fit")
+	}
 	if err := readFull(r, raw, indexAt); err != nil {
 		return nil, err
 	}
