@@ -160,7 +160,7 @@ func (p *partition) note(tx *Tx, e *Entry, messages []Message) {
 		o := e.Offset + Offset(i)
 		if p.keys != nil {
 			p.keys.add(o, k)
-			p.s.b.changed(&p.s.state)
+			p.s.b.changed(p.s.state)
 		}
 		wanted := false
 		for _, c := range p.s.waiting {

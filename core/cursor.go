@@ -90,11 +90,11 @@ type Cursor struct {
 	st      runState
 	ds      durableState // guarded by the sequencer
 	timer   timer
-	read    reader // owned by the run
+	read    *reader // owned by the run; nil while there is nothing in it
 
 	mu struct {
 		sync.Mutex
-		cfg    CursorConfig
+		cfg    *CursorConfig // replaced, never changed
 		events CursorEvents
 		gone   bool
 		// deleted says why, for Deleted; told once.
@@ -139,7 +139,7 @@ type cursorRecord struct {
 	Next    Offset // where it began
 }
 
-func newCursor(s *Stream, id uint64, c CursorConfig, ev CursorEvents) *Cursor {
+func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
 	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
 	cur.mu.cfg, cur.mu.events = c, ev
 	cur.mu.delivered = NoOffset
@@ -162,7 +162,7 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	if c.Durable && !s.config().Volatile {
 		id = tx.newID()
 	}
-	cur := newCursor(s, id, c, ev)
+	cur := newCursor(s, id, &c, ev)
 	cur.created = tx.Now()
 	p := cur.p
 	next := Offset(p.next.Load())
@@ -274,7 +274,7 @@ func (b *Broker) loadCursors() error {
 		if s.partition(r.Config.Partition) == nil {
 			return fmt.Errorf("cursor %q: no partition %d", r.Config.Name, r.Config.Partition)
 		}
-		c := newCursor(s, id, r.Config, nil)
+		c := newCursor(s, id, &r.Config, nil)
 		c.created = r.Created
 		c.began, c.mu.next, c.mu.fresh = r.Next, r.Next, r.Next
 		b.register(c, id)
@@ -306,6 +306,14 @@ func (s *Stream) Cursors(f func(c *Cursor) bool) {
 	}
 }
 
+// name is the cursor's or its queue's. Requires: mu, for a plain cursor.
+func (c *Cursor) name() string {
+	if c.q != nil {
+		return c.q.config().Name
+	}
+	return c.mu.cfg.Name
+}
+
 // SetEvents is for cursors found after a restart.
 func (c *Cursor) SetEvents(ev CursorEvents) {
 	c.mu.Lock()
@@ -321,14 +329,18 @@ func (c *Cursor) Created() int64 { return c.created }
 func (c *Cursor) Config() CursorConfig {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mu.cfg
+	cfg := *c.mu.cfg
+	if c.q != nil {
+		cfg.Name, cfg.Durable = c.name(), c.q.config().survives()
+	}
+	return cfg
 }
 
 // Update replaces the configuration; Name, Durable, Start and Ack must not change.
 func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := &c.mu.cfg
+	old := c.mu.cfg
 	switch {
 	case c.mu.gone:
 		return &Error{Code: Gone, Op: "update cursor", Name: old.Name}
@@ -336,7 +348,7 @@ func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
 		return &Error{Code: Invalid, Op: "update cursor", Name: old.Name}
 	}
 	refilter := !slices.Equal(cfg.Filters, old.Filters)
-	*old = cfg
+	c.mu.cfg = &cfg
 	if refilter {
 		c.recount()
 	}

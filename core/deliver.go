@@ -1,6 +1,8 @@
 package core
 
 import (
+	"sync"
+
 	"trivium/storage"
 )
 
@@ -61,15 +63,31 @@ func (w *work) reset(now int64) {
 
 // run is the Cursor's turn on a worker.
 func (c *Cursor) run() (more bool) {
+	if c.read == nil {
+		c.read = readers.Get().(*reader)
+	}
 	for range runRounds {
 		if !c.round() {
-			if r := &c.read; r.at == len(r.ahead) {
-				r.ahead, r.at = nil, 0
-			}
+			c.putReader()
 			return false
 		}
 	}
 	return true
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+// putReader gives the reader to others unless it holds something.
+func (c *Cursor) putReader() {
+	r := c.read
+	if r.at < len(r.ahead) || len(r.fetches) > 0 {
+		return
+	}
+	r.work.reset(0)
+	clear(r.keys)
+	*r = reader{redo: r.redo[:0], work: r.work, keys: r.keys[:0]}
+	c.read = nil
+	readers.Put(r)
 }
 
 // round hands out what it can, once: look under the lock, read without it, decide
@@ -120,7 +138,7 @@ func (c *Cursor) round() (more bool) {
 	c.mu.fetches = nil
 	willing := !paused && c.willing()
 	look := willing || c.q != nil && c.q.housekeeping()
-	next, epoch := c.mu.next, c.mu.epoch
+	next, epoch, filters := c.mu.next, c.mu.epoch, c.mu.cfg.Filters
 	if look {
 		c.popRedo()
 	}
@@ -132,7 +150,7 @@ func (c *Cursor) round() (more bool) {
 			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
 		}
 		if (c.q == nil || c.q.config().Priorities == 0) && next < end && len(c.read.redo) < redoAhead {
-			c.fill(next)
+			c.fill(next, end, filters)
 		}
 	}
 	if c.q == nil && c.p.keys == nil && willing {
@@ -356,8 +374,8 @@ func (c *Cursor) readRedo() {
 }
 
 // fill reads ahead from next, if nothing is left of what was read before.
-func (c *Cursor) fill(next Offset) {
-	r := &c.read
+func (c *Cursor) fill(next, end Offset, filters []string) {
+	r := c.read
 	for r.at < len(r.ahead) && r.ahead[r.at].Next() <= next {
 		r.at++
 	}
@@ -367,11 +385,56 @@ func (c *Cursor) fill(next Offset) {
 	if r.at < len(r.ahead) && r.from > next {
 		return // what lies between is deleted
 	}
-	c.readFrom(next)
+	if len(filters) > 0 && c.p.keys != nil {
+		c.readMatching(next, end, filters)
+	} else {
+		c.readFrom(next)
+	}
+}
+
+const (
+	// scanAhead is how many messages are looked up in the key index at once.
+	scanAhead = 1 << 14
+	// sparse is how many messages there are to one that matches when it pays to read
+	// only that one.
+	sparse = 4
+)
+
+// readMatching reads ahead only what the filters match, as the key index tells.
+func (c *Cursor) readMatching(from, end Offset, filters []string) {
+	os, scanned := c.p.keys.matching(filters, from, min(end, from+scanAhead), readAheadEntries)
+	r := c.read
+	r.ahead, r.at, r.from = nil, 0, scanned
+	if len(os) == 0 {
+		return
+	}
+	if n := len(os); int(os[n-1]-os[0]) < n*sparse {
+		c.readFrom(os[0])
+		return
+	}
+	var one [1]Entry
+	bytes := 0
+	r.ahead = make([]Entry, 0, len(os))
+	for _, o := range os {
+		if len(r.ahead) > 0 && o < r.ahead[len(r.ahead)-1].Next() {
+			continue
+		}
+		if bytes > readAheadBytes {
+			r.from = o
+			return
+		}
+		es, _, err := c.p.log.Read(o, Limit{Entries: 1}, one[:0])
+		if err != nil {
+			c.failed(err)
+		} else if len(es) > 0 && es[0].Offset <= o && o < es[0].Next() {
+			r.ahead = append(r.ahead, es[0])
+			bytes += len(es[0].Data)
+		}
+	}
 }
 
 func (c *Cursor) readFrom(o Offset) {
-	r := &c.read
+	r := c.read
 	n := min(int(c.p.log.End()-o), readAheadEntries)
 	es, next, err := c.p.log.Read(o, Limit{Entries: n, Bytes: readAheadBytes}, make([]Entry, 0, max(n, 1)))
 	if err != nil {
@@ -400,7 +463,7 @@ func (c *Cursor) sortAhead(end Offset) {
 			return
 		}
 		c.readFrom(next)
-		r := &c.read
+		r := c.read
 		c.mu.Lock()
 		if c.mu.next == next {
 			for i := range r.ahead {
@@ -419,7 +482,7 @@ func (c *Cursor) sortAhead(end Offset) {
 // assign decides who gets what was read, when the Log ended at end, in order, and
 // reports whether it ran out of messages. Requires: mu.
 func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
-	r := &c.read
+	r := c.read
 	for len(r.redo) > 0 {
 		x := r.redo[0]
 		f := c.mu.flights.find(x.offset)

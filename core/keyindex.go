@@ -450,6 +450,42 @@ func (x *keyIndex) live(from, to Offset, f func(o Offset, id uint32) bool) {
 	x.livePages(from, to, func(first Offset, p *keyPage) bool { return p.live1(first, from, to, f) })
 }
 
+// matching returns up to most live messages in [from, to) whose key matches one of
+// the patterns, in order, and where it stopped looking.
+func (x *keyIndex) matching(patterns []string, from, to Offset, most int) (os []Offset, next Offset) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	known := map[uint32]bool{}
+	wilds := patterns[:0:0]
+	for _, p := range patterns {
+		if wild(p) {
+			wilds = append(wilds, p)
+		} else if id := x.id(raw(p)); id != 0 {
+			known[id] = true
+		}
+	}
+	if len(wilds) == 0 && len(known) == 0 {
+		return nil, to
+	}
+	next = to
+	x.live(from, to, func(o Offset, id uint32) bool {
+		m, ok := known[id]
+		if !ok {
+			m = slices.ContainsFunc(wilds, func(p string) bool { return SubjectMatches(p, x.keys[id].name) })
+			known[id] = m
+		}
+		if m {
+			if len(os) == most {
+				next = o
+				return false
+			}
+			os = append(os, o)
+		}
+		return true
+	})
+	return os, next
+}
+
 // nextMatch is the first live message in [from, to) whose key matches pattern,
 // "" meaning any.
 func (x *keyIndex) nextMatch(pattern string, from, to Offset) Offset {

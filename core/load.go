@@ -36,13 +36,13 @@ func (s *Stream) recovered() error {
 		if err := p.reindex(); err != nil {
 			return err
 		}
-		s.b.changed(&s.state)
+		s.b.changed(s.state)
 	}
 	for _, c := range s.waiting {
 		c.recovered()
 	}
 	if s.config().MaxAge > 0 || s.config().MaxBytes > 0 {
-		s.b.workers.wake(&s.janitor)
+		s.b.workers.wake(s.janitor)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (p *partition) replayAppend(e *Entry) {
 	if p.keys == nil || e.Offset < p.keys.end {
 		return
 	}
-	p.s.b.changed(&p.s.state)
+	p.s.b.changed(p.s.state)
 	if e.Count == 1 {
 		p.keys.add(e.Offset, e.Key)
 		return
@@ -112,7 +112,7 @@ func (p *partition) replayDelete(from, to Offset) {
 	if p.keys == nil {
 		return
 	}
-	p.s.b.changed(&p.s.state)
+	p.s.b.changed(p.s.state)
 	for _, o := range p.keys.offsets(nil, from, to) {
 		p.keys.remove(o)
 	}

@@ -78,11 +78,14 @@ func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, n
 	q.s = newStream(ns, id, &StreamConfig{Realm: c.Realm, Name: c.Name, Partitions: 1, Volatile: !c.survives(), Retention: KeepWork}, created)
 	q.s.queue = q
 	q.s.addLog(l, next)
-	q.c = newCursor(q.s, id, CursorConfig{Name: c.Name, Durable: c.survives()}, nil)
+	q.c = newCursor(q.s, id, queueCursor, nil)
 	q.c.created = created
 	q.c.start(l.Start(), nil)
 	return q
 }
+
+// queueCursor is what all queues' cursors have in common.
+var queueCursor = new(CursorConfig)
 
 // survives reports whether the queue is there after a restart.
 func (c *QueueConfig) survives() bool { return c.Durable && c.Owner == "" }

@@ -39,7 +39,7 @@ func (p *partition) limit(tx *Tx) {
 	if c.MaxBytes > 0 && p.log.Bytes() > c.MaxBytes {
 		if p.keys == nil {
 			// Entries' borders are not known here, and must not be read under the sequencer.
-			tx.Then(&p.s.janitor)
+			tx.Then(p.s.janitor)
 			return
 		}
 		for p.log.Bytes() > c.MaxBytes && p.log.Messages() > 0 {
@@ -90,7 +90,7 @@ func (p *partition) remove(tx *Tx, o Offset) bool {
 		if !ok {
 			return false
 		}
-		p.s.b.changed(&p.s.state)
+		p.s.b.changed(p.s.state)
 		for _, c := range p.s.waiting {
 			c.removed(p, o, k)
 		}
@@ -110,7 +110,7 @@ func (p *partition) trim(tx *Tx, before Offset) int64 {
 		return 0
 	}
 	if p.keys != nil {
-		p.s.b.changed(&p.s.state)
+		p.s.b.changed(p.s.state)
 		for _, o := range p.keys.offsets(nil, from, before) {
 			k, _ := p.keys.remove(o)
 			for _, c := range p.s.waiting {

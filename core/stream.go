@@ -71,7 +71,7 @@ type Stream struct {
 	parts atomic.Pointer[[]*partition]
 
 	// Guarded by the sequencer.
-	state   streamState
+	state   *streamState // nil for a queue
 	gone    bool
 	waiting []*Cursor // all cursors, for retention and for counting what is pending
 
@@ -81,7 +81,7 @@ type Stream struct {
 		cursors map[string]*Cursor
 	}
 
-	janitor janitor
+	janitor *janitor      // nil for a queue
 	turn    atomic.Uint64 // of partitions, for messages without a key
 }
 
@@ -134,11 +134,16 @@ func (s *Stream) partition(i int) *partition {
 // newStream makes the object; its Logs are added by addLog.
 func newStream(ns *Namespace, id uint64, c *StreamConfig, created int64) *Stream {
 	s := &Stream{b: ns.b, ns: ns, id: id, created: created}
-	s.state.s = s
 	s.cfg.Store(c)
 	s.parts.Store(&[]*partition{})
-	s.janitor.init(s)
 	return s
+}
+
+// equip gives a stream what a queue does without.
+func (s *Stream) equip() {
+	s.state = &streamState{s: s}
+	s.janitor = new(janitor)
+	s.janitor.init(s)
 }
 
 // addLog adds a partition. Requires: the sequencer, or loading.
@@ -164,11 +169,12 @@ func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
 		return nil, err
 	}
 	s := newStream(ns, tx.newID(), &c, tx.Now())
+	s.equip()
 	for range c.Partitions {
 		s.addLog(tx.CreateLog(storage.LogOptions{Volatile: c.Volatile, First: c.First}), c.First)
 	}
 	if !c.Volatile {
-		s.b.register(&s.state, s.id)
+		s.b.register(s.state, s.id)
 		s.save(tx)
 	}
 	ns.objects.streams.set(nil, name{c.Realm, c.Name}, s)
@@ -221,6 +227,7 @@ func (b *Broker) loadStreams() error {
 			return fmt.Errorf("stream %d: no namespace %d", id, nsID)
 		}
 		s := newStream(ns, id, &r.Config, r.Created)
+		s.equip()
 		for _, l := range r.Logs {
 			log := b.store.Log(l)
 			if log == nil {
@@ -228,7 +235,7 @@ func (b *Broker) loadStreams() error {
 			}
 			s.addLog(log, log.End())
 		}
-		b.register(&s.state, id)
+		b.register(s.state, id)
 		b.streams[id] = s
 		ns.objects.streams.set(ns.loading, name{r.Config.Realm, r.Config.Name}, s)
 		return nil
@@ -265,7 +272,7 @@ func (s *Stream) Update(tx *Tx, c StreamConfig) error {
 			p.release(tx, p.first())
 		}
 	}
-	tx.wakeAfter(&s.janitor)
+	tx.wakeAfter(s.janitor)
 	return nil
 }
 
@@ -287,10 +294,12 @@ func (s *Stream) Delete(tx *Tx) {
 			tx.Unset(key(keyStream, s.ns.id, s.id))
 		}
 	}
-	tx.forget(&s.state)
+	if s.queue == nil {
+		tx.forget(s.state)
+		s.janitor.close()
+	}
 	for _, p := range *s.parts.Load() {
 		delete(s.b.logs, p.log.ID())
 		tx.DropLog(p.log)
 	}
-	s.janitor.close()
 }

@@ -77,9 +77,9 @@ func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error)
 	defer c.mu.Unlock()
 	switch {
 	case c.mu.gone:
-		return nil, &Error{Code: Gone, Op: "subscribe", Name: c.mu.cfg.Name}
+		return nil, &Error{Code: Gone, Op: "subscribe", Name: c.name()}
 	case len(c.mu.subs) > 0 && (o.Exclusive || c.mu.subs[0].o.Exclusive):
-		return nil, &Error{Code: InUse, Op: "subscribe", Name: c.mu.cfg.Name}
+		return nil, &Error{Code: InUse, Op: "subscribe", Name: c.name()}
 	}
 	i := len(c.mu.subs)
 	for i > 0 && c.mu.subs[i-1].o.Priority < o.Priority {
