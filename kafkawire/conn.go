@@ -248,6 +248,9 @@ func (c *conn) handle(frame []byte) error {
 		}
 		return c.refuseApiVersions(h)
 	}
+	if err := wire.CheckFlexible(h.Key, h.Version, body); err != nil {
+		return err
+	}
 	q := kmsg.RequestForKey(h.Key)
 	q.SetVersion(h.Version)
 	// What kmsg returns refers to the body, which the next read overwrites.

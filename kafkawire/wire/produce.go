@@ -60,7 +60,9 @@ func (q *ProduceRequest) Decode(version int16, body []byte) error {
 		if version >= 13 {
 			t.ID = r.UUID()
 		} else {
-			t.Name = r.String(flex)
+			if t.Name = r.String(flex); t.Name == nil {
+				r.fail()
+			}
 		}
 		for m := r.Count(flex, 5); m > 0 && !r.bad; m-- {
 			p := ProducePartition{Partition: r.Int32(), AppendTime: -1}
