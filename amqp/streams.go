@@ -39,7 +39,7 @@ func (c *conn) stream(name string) (s *core.Stream, partition int) {
 	if !ok {
 		return nil, 0
 	}
-	if s := c.ns.Stream(r, rest); s != nil && s.Partitions() == 1 {
+	if s := c.theirs(r, rest); s != nil && s.Partitions() == 1 {
 		return s, 0
 	}
 	i := strings.LastIndexByte(rest, '-')
@@ -50,16 +50,24 @@ func (c *conn) stream(name string) (s *core.Stream, partition int) {
 	if err != nil || n < 0 || rest[i+1:] != strconv.Itoa(n) {
 		return nil, 0
 	}
-	if s := c.ns.Stream(r, rest[:i]); s != nil && s.Partitions() > 1 && n < s.Partitions() {
+	if s := c.theirs(r, rest[:i]); s != nil && s.Partitions() > 1 && n < s.Partitions() {
 		return s, n
 	}
 	return nil, 0
 }
 
+// theirs finds another door's stream, unless that keeps it to itself.
+func (c *conn) theirs(r core.Realm, name string) *core.Stream {
+	if s := c.ns.Stream(r, name); s != nil && !s.Config().Internal {
+		return s
+	}
+	return nil
+}
+
 // superStream finds the stream of several partitions that is shown as the exchange of that name.
 func (c *conn) superStream(exchange string) *core.Stream {
 	if r, rest, ok := splitName(exchange); ok {
-		if s := c.ns.Stream(r, rest); s != nil && s.Partitions() > 1 {
+		if s := c.theirs(r, rest); s != nil && s.Partitions() > 1 {
 			return s
 		}
 	}
@@ -70,7 +78,7 @@ func (c *conn) superStream(exchange string) *core.Stream {
 func (c *conn) routeForeign(b *batch, exchange string, m *incoming, p *wire.Properties) error {
 	if exchange == topicExchange {
 		for _, key := range c.pub.keys {
-			if s := c.ns.Stream(topicRealm, key); s != nil {
+			if s := c.theirs(topicRealm, key); s != nil {
 				if err := c.toStream(b, s, m, p, -1); err != nil {
 					return err
 				}

@@ -202,3 +202,140 @@ func TestCrossdoorWorkQueueRetention(t *testing.T) {
 		return info.State.Msgs == 0
 	})
 }
+
+// What a door keeps for itself is not shown in the others.
+func TestCrossdoorInternalTopics(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	s.topic(t, "seen", 1, nil)
+	produce(t, s.kafka(), record("seen", "", "x"))
+	g := s.kafka(kgo.ConsumeTopics("seen"), kgo.ConsumerGroup("g")) // makes __consumer_offsets
+	poll(t, g, 1, func(*kgo.Record) {})
+	must(t, g.CommitUncommittedOffsets(within(t)))
+	var names []string
+	list := js.StreamNames(within(t))
+	for n := range list.Name() {
+		names = append(names, n)
+	}
+	must(t, list.Err())
+	if len(names) != 1 || names[0] != "KAFKA_seen" {
+		t.Errorf("NATS shows %q", names)
+	}
+	if _, err := js.Stream(within(t), "KAFKA___consumer_offsets-0"); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("NATS shows the group's offsets: %v", err)
+	}
+	wantClosed(t, s, amqp.NotFound, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclarePassive("amq.kafka.__consumer_offsets-0", true, false, false, false, nil)
+		return err
+	})
+}
+
+// A NATS stream under another door's reserved name is its owner's own.
+func TestCrossdoorNATSHidesAView(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	s.topic(t, "x", 1, nil)
+	produce(t, s.kafka(), record("x", "", "kafka"))
+	wantEqual(t, "the topic", string(s.messages(t, "KAFKA_x", 1)[0].Data()), "kafka")
+	_, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "KAFKA_x", Subjects: []string{"mine"}})
+	must(t, err)
+	_, err = js.Publish(within(t), "mine", []byte("nats"))
+	must(t, err)
+	wantEqual(t, "the stream", string(s.messages(t, "KAFKA_x", 1)[0].Data()), "nats")
+	wantEqual(t, "the record", string(s.records(t, "x", 1)[0].Value), "kafka")
+	must(t, js.DeleteStream(within(t), "KAFKA_x"))
+	wantEqual(t, "the topic again", string(s.messages(t, "KAFKA_x", 1)[0].Data()), "kafka")
+}
+
+// A request through an exchange is answered like one through the subject space.
+func TestCrossdoorRequestThroughExchange(t *testing.T) {
+	s := startCrossdoor(t)
+	r, nc := s.rabbit(), s.nats()
+	r.exchange("rpc", "direct")
+	r.queue("adder", nil)
+	r.bind("adder", "add", "rpc")
+	ds := r.consume("adder", 1)
+	go func() {
+		for d := range ds {
+			_ = r.ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{Body: append(d.Body, '!')})
+			_ = d.Ack(false)
+		}
+	}()
+	m, err := nc.Request("$AMQP.exchange.rpc.add", []byte("hi"), patience)
+	must(t, err)
+	wantEqual(t, "answer", string(m.Data), "hi!")
+}
+
+// A key-value watcher sees what Kafka and AMQP write into the bucket.
+func TestCrossdoorBucketWatch(t *testing.T) {
+	s := startCrossdoor(t)
+	r, js := s.rabbit(), s.jetstream(t)
+	kv, err := js.CreateKeyValue(within(t), jetstream.KeyValueConfig{Bucket: "b", History: 5})
+	must(t, err)
+	w, err := kv.WatchAll(within(t))
+	must(t, err)
+	t.Cleanup(func() { _ = w.Stop() })
+	entry := func() jetstream.KeyValueEntry {
+		t.Helper()
+		select {
+		case e := <-w.Updates():
+			return e
+		case <-time.After(patience):
+			t.Fatal("no update")
+			return nil
+		}
+	}
+	if e := entry(); e != nil { // nil: there was nothing before
+		t.Fatalf("got %v", e)
+	}
+	produce(t, s.kafka(), record("nats.KV_b", "$KV.b.k", "from kafka"))
+	if e := entry(); e.Key() != "k" || string(e.Value()) != "from kafka" || e.Revision() != 1 {
+		t.Errorf("got %s=%q at %d", e.Key(), e.Value(), e.Revision())
+	}
+	// The exchange keeps $KV to NATS, but the stream queue of the bucket is the bucket's own address.
+	must(t, r.ch.Publish("amq.nats", "$KV.b.k", false, false, amqp.Publishing{Body: []byte("lost")}))
+	_, err = kv.PutString(within(t), "k", "last")
+	must(t, err)
+	if e := entry(); string(e.Value()) != "last" {
+		t.Errorf("got %q", e.Value())
+	}
+}
+
+// Consumers of a topic through NATS: durable, with redelivery, on each partition by the same name.
+func TestCrossdoorConsumersOfPartitions(t *testing.T) {
+	s := startCrossdoor(t)
+	s.topic(t, "p", 2, nil)
+	k := s.kafka(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for p := range int32(2) {
+		for i := range 3 {
+			rec := record("p", "", fmt.Sprint(p, i))
+			rec.Partition = p
+			produce(t, k, rec)
+		}
+	}
+	js := s.jetstream(t)
+	for p := range 2 {
+		c, err := js.CreateConsumer(within(t), fmt.Sprint("KAFKA_p-", p), jetstream.ConsumerConfig{Durable: "same", AckPolicy: jetstream.AckExplicitPolicy})
+		must(t, err)
+		fetch(t, c, 1, func(m jetstream.Msg) {
+			wantEqual(t, "first", string(m.Data()), fmt.Sprint(p, 0))
+			must(t, m.DoubleAck(within(t)))
+		})
+		fetch(t, c, 1, func(m jetstream.Msg) { must(t, m.Nak()) })
+	}
+	s.crash(t)
+	js = s.jetstream(t)
+	for p := range 2 {
+		c, err := js.Consumer(within(t), fmt.Sprint("KAFKA_p-", p), "same")
+		must(t, err)
+		i := 0
+		fetch(t, c, 2, func(m jetstream.Msg) {
+			i++
+			wantEqual(t, "after the crash", string(m.Data()), fmt.Sprint(p, i))
+			must(t, m.DoubleAck(within(t)))
+		})
+		info, err := c.Info(within(t))
+		must(t, err)
+		wantEqual(t, "ack floor", info.AckFloor.Stream, uint64(3))
+	}
+}

@@ -38,8 +38,10 @@ type StreamConfig struct {
 	Name       string
 	Partitions int
 	Volatile   bool // memory only
-	Retention  Retention
-	Overflow   Overflow
+	// Internal streams are their door's own business: other doors do not show them.
+	Internal  bool
+	Retention Retention
+	Overflow  Overflow
 	// OverflowPerKey applies Overflow to MaxMessagesPerKey too; otherwise that
 	// limit always drops the oldest.
 	OverflowPerKey bool

@@ -83,7 +83,7 @@ func (s *Server) create(ts ...*newTopic) []*refusal {
 	err := s.broker.Committed(func(tx *core.Tx) error {
 		for i, t := range ts {
 			t.doc.ID = newTopicID()
-			c := core.StreamConfig{Realm: Realm, Name: t.name, Partitions: t.partitions, Doc: t.doc.encode()}
+			c := core.StreamConfig{Realm: Realm, Name: t.name, Partitions: t.partitions, Internal: t.doc.Internal, Doc: t.doc.encode()}
 			apply(t.doc.Configs, &c)
 			var err error
 			if streams[i], err = s.ns.CreateStream(tx, c); err != nil {
@@ -117,7 +117,7 @@ func fromCore(err error) *refusal {
 func (s *Server) autoCreate(names []string) {
 	var ts []*newTopic
 	for _, name := range names {
-		if s.checkNew(name) != nil {
+		if s.checkNew(name) != nil || s.topics.byName(name) != nil {
 			continue
 		}
 		if name == offsetsTopic {

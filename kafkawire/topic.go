@@ -141,7 +141,7 @@ func (r *registry) current(t *topic) bool {
 func (r *registry) each(f func(t *topic) bool) {
 	r.ns.Streams(func(s *core.Stream) bool {
 		t := r.of(s)
-		if !t.own && r.shadow(t.name) {
+		if !t.own && (s.Config().Internal || r.shadow(t.name)) {
 			return true
 		}
 		return f(t)

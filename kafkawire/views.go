@@ -29,7 +29,7 @@ func (r *registry) view(name string) *topic {
 	if !ok || realm == "" || core.Realm(realm) == Realm {
 		return nil
 	}
-	if s := r.ns.Stream(core.Realm(realm), rest); s != nil {
+	if s := r.ns.Stream(core.Realm(realm), rest); s != nil && !s.Config().Internal {
 		if t := r.of(s); t.name == name {
 			return t
 		}
@@ -40,7 +40,7 @@ func (r *registry) view(name string) *topic {
 	// The first stream whose name reads like this.
 	var t *topic
 	r.ns.Streams(func(s *core.Stream) bool {
-		if o := r.of(s); !o.own && o.name == name {
+		if o := r.of(s); !o.own && o.name == name && !s.Config().Internal {
 			t = o
 		}
 		return t == nil

@@ -84,6 +84,9 @@ func (a *account) createStream(r *request) (*server.StreamInfo, bool, *server.Ap
 		return nil, false, server.NewJSStreamCreateError(err)
 	}
 	s := a.of(cs)
+	if v := a.viewNamed(name); v != nil {
+		a.e.log.Warn("a stream hides another protocol's", "stream", name, "realm", string(v.core.Config().Realm), "hidden", v.core.Config().Name)
+	}
 	a.adviseStream(server.JSAdvisoryStreamCreatedPre, s.name, server.CreateEvent)
 	return s.createdInfo(), true, nil
 }

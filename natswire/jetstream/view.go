@@ -122,11 +122,14 @@ func (e *Engine) Addressed(ns *core.Namespace, subject []byte) (cs *core.Stream,
 // streamOf finds another door's stream by the part of its subjects that stands for its name.
 func streamOf(ns *core.Namespace, r core.Realm, part string) *core.Stream {
 	cs := ns.Stream(r, part)
+	if cs != nil && cs.Config().Internal {
+		return nil
+	}
 	if cs != nil || !strings.Contains(part, "_") {
 		return cs
 	}
 	ns.Streams(func(s *core.Stream) bool {
-		if c := s.Config(); c.Realm == r && subjectPart(c.Name) == part {
+		if c := s.Config(); c.Realm == r && !c.Internal && subjectPart(c.Name) == part {
 			cs = s
 		}
 		return cs == nil
@@ -159,7 +162,7 @@ func (a *account) viewNamed(name string) *stream {
 	var found *stream
 	a.ns.Streams(func(cs *core.Stream) bool {
 		c := cs.Config()
-		if c.Realm == Realm || strings.ToUpper(string(c.Realm)) != realm || !strings.HasPrefix(rest, assetName(c.Name)) {
+		if c.Realm == Realm || c.Internal || strings.ToUpper(string(c.Realm)) != realm || !strings.HasPrefix(rest, assetName(c.Name)) {
 			return true
 		}
 		for p := range max(c.Partitions, 1) {
@@ -178,7 +181,7 @@ func (a *account) allViews() []*stream {
 	var all []*stream
 	a.ns.Streams(func(cs *core.Stream) bool {
 		c := cs.Config()
-		if c.Realm == Realm {
+		if c.Realm == Realm || c.Internal {
 			return true
 		}
 		for p := range max(c.Partitions, 1) {
