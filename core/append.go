@@ -74,6 +74,9 @@ func (p *partition) append(tx *Tx, e *Entry) Offset {
 	if c := p.s.config(); c.MaxAge > 0 {
 		p.s.janitor.aging(tx.Now() + int64(c.MaxAge))
 	}
+	if c := p.s.config(); c.Compact {
+		p.s.janitor.aging(tx.Now() + int64(compactDelay))
+	}
 	return o
 }
 

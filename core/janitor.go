@@ -45,6 +45,9 @@ func (j *janitor) run() (more bool) {
 		if p.sweep() {
 			more = true
 		}
+		if p.compact() {
+			more = true
+		}
 	}
 	return more
 }

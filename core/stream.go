@@ -98,6 +98,8 @@ type partition struct {
 	// live. Guarded by the sequencer.
 	start Offset
 	keys  *keyIndex // nil without KeyIndex
+	// cleaned is up to where the log is compacted. The janitor's.
+	cleaned Offset
 }
 
 // streamRecord is a Stream in the index store.

@@ -1,0 +1,114 @@
+package core
+
+import (
+	"time"
+
+	"github.com/minio/highwayhash"
+)
+
+const (
+	// compactDelay is how long after an append a log is compacted.
+	compactDelay = 15 * time.Second
+	// compactSmall is how many messages a log may have to be compacted whenever there is
+	// something new; a larger one is once half of it is.
+	compactSmall = 1 << 16
+	// compactKeys bounds the keys that one pass holds in memory, 24 bytes each.
+	compactKeys = 1 << 20
+	// tombstoneKept is how long a message without a value stays, so that readers hear
+	// of it. Kafka's delete.retention.ms.
+	tombstoneKept = 24 * time.Hour
+)
+
+// compact keeps only the last message of each key, and reports whether another
+// pass is due. It belongs to the janitor.
+func (p *partition) compact() (more bool) {
+	c, end := p.s.config(), p.log.End()
+	from := max(p.cleaned, p.log.Start())
+	if !c.Compact || from >= end || p.s.queue != nil {
+		return false
+	}
+	if live := p.log.Messages(); live > compactSmall && int64(end-from)*2 < live {
+		return false
+	}
+	last := map[idHash]Offset{} // of the keys of what is new
+	to := end
+	p.eachMessage(from, end, func(e *Entry, o Offset, m *Message) bool {
+		if m.Key != nil && !m.Hidden && !e.Producer.Transactional {
+			if len(last) == compactKeys {
+				to = o
+				return false
+			}
+			last[highwayhash.Sum128(m.Key, dedupKey)] = o
+		}
+		return true
+	})
+	old := p.s.b.now() - int64(tombstoneKept)
+	var gone []Offset
+	p.eachMessage(p.log.Start(), to, func(e *Entry, o Offset, m *Message) bool {
+		if m.Key == nil || m.Hidden || e.Producer.Transactional {
+			return true
+		}
+		newest, known := last[highwayhash.Sum128(m.Key, dedupKey)]
+		if known && newest > o || m.Value == nil && e.Time < old && (!known || newest == o) {
+			gone = append(gone, o)
+		}
+		if len(gone) >= janitorStep {
+			p.removeAll(gone)
+			gone = gone[:0]
+		}
+		return true
+	})
+	p.removeAll(gone)
+	p.cleaned = to
+	return to < end
+}
+
+// eachMessage calls f for the visible live messages in [from, to), until it
+// returns false. What cannot be read is passed over.
+func (p *partition) eachMessage(from, to Offset, f func(e *Entry, o Offset, m *Message) bool) {
+	var es []Entry
+	var ms []Message
+	for from < to {
+		var err error
+		var next Offset
+		es, next, err = p.log.Read(from, Limit{Entries: readAheadEntries, Bytes: readAheadBytes}, es[:0])
+		if err != nil {
+			p.s.b.log.Error("a damaged message is left as it is", "stream", p.s.config().Name, "err", err)
+		}
+		for i := range es {
+			e := &es[i]
+			if ms, err = p.s.b.messages(e, ms[:0]); err != nil || len(ms) < int(e.Count) {
+				continue
+			}
+			for k := range e.Count {
+				o := e.Offset + Offset(k)
+				if o < from || o >= to || e.Count > 1 && !p.log.Live(o) {
+					continue
+				}
+				if !f(e, o, &ms[k]) {
+					return
+				}
+			}
+		}
+		from = max(next, from+1)
+	}
+}
+
+// removeAll deletes messages in one transaction.
+func (p *partition) removeAll(os []Offset) {
+	if len(os) == 0 {
+		return
+	}
+	tx := p.s.b.Begin()
+	defer tx.Commit()
+	if p.s.gone {
+		return
+	}
+	if p.keys == nil {
+		deleteRanges(tx, p.log, os)
+		return
+	}
+	for _, o := range os {
+		p.remove(tx, o)
+	}
+}
