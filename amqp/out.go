@@ -8,7 +8,7 @@ import (
 
 const (
 	// keepOut is the largest output buffer that is kept for reuse.
-	keepOut = 64 << 10
+	keepOut = 1 << 20
 	// maxOut is how much output may wait before the connection's reader stops reading, so
 	// that a client that asks and never listens cannot fill the memory.
 	maxOut = 1 << 20
@@ -27,8 +27,7 @@ type out struct {
 	mu struct {
 		sync.Mutex
 		room    sync.Cond
-		buf     []byte // to be written
-		spare   []byte // a buffer to use next
+		buf     []byte // to be written; from buffers, nil if there is nothing
 		busy    bool   // somebody is writing
 		stalled bool   // that somebody is drain
 		err     error  // nothing will be written any more
@@ -45,8 +44,17 @@ func newOut(c net.Conn, drained func()) *out {
 	return o
 }
 
+// buffers are those of all connections, so that an idle one holds none.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, firstBuffer); return &b }}
+
 // lock gives access to mu.buf; unlock and flush must follow. After an error what is appended is dropped.
-func (o *out) lock() { o.mu.Lock() }
+func (o *out) lock() {
+	o.mu.Lock()
+	if o.mu.buf == nil {
+		o.mu.buf = (*buffers.Get().(*[]byte))[:0]
+	}
+}
+
 func (o *out) unlock() {
 	if o.mu.err != nil {
 		o.mu.buf = nil
@@ -77,7 +85,8 @@ func (o *out) flush() {
 	}
 	for len(o.mu.buf) > 0 && o.mu.err == nil {
 		o.mu.busy = true
-		w := o.takeLocked()
+		w := o.mu.buf
+		o.mu.buf = nil
 		o.mu.Unlock()
 		n, err := o.try(w)
 		o.mu.Lock()
@@ -91,23 +100,17 @@ func (o *out) flush() {
 			o.mu.Unlock()
 			return
 		}
-		o.giveLocked(w)
+		release(w)
 	}
 	o.mu.busy = false
 	o.mu.room.Broadcast()
 	o.mu.Unlock()
 }
 
-// takeLocked swaps the buffers.
-func (o *out) takeLocked() []byte {
-	w := o.mu.buf
-	o.mu.buf, o.mu.spare = o.mu.spare[:0], nil
-	return w
-}
-
-func (o *out) giveLocked(w []byte) {
-	if cap(w) <= keepOut {
-		o.mu.spare = w[:0]
+// release gives a buffer back.
+func release(b []byte) {
+	if cap(b) <= keepOut {
+		buffers.Put(&b)
 	}
 }
 
@@ -115,7 +118,7 @@ func (o *out) failLocked(err error) {
 	if o.mu.err == nil {
 		o.mu.err = err
 	}
-	o.mu.buf, o.mu.spare = nil, nil
+	o.mu.buf = nil
 	o.mu.room.Broadcast()
 }
 
@@ -165,7 +168,7 @@ func (o *out) drain(w []byte, n int) {
 		if err != nil {
 			o.failLocked(err)
 		}
-		o.giveLocked(w)
+		release(w)
 		if len(o.mu.buf) == 0 {
 			o.mu.busy, o.mu.stalled = false, false
 			failed := o.mu.err != nil
@@ -176,7 +179,8 @@ func (o *out) drain(w []byte, n int) {
 			}
 			return
 		}
-		w, n = o.takeLocked(), 0
+		w, n = o.mu.buf, 0
+		o.mu.buf = nil
 		if len(o.mu.buf) < maxOut {
 			o.mu.room.Broadcast()
 		}
