@@ -20,12 +20,12 @@ import (
 
 // raw is a connection that sends what a test says.
 type raw struct {
-	*testing.T
+	testing.TB
 	net.Conn
 	corr int32
 }
 
-func (s *server) raw(t *testing.T) *raw {
+func (s *server) raw(t testing.TB) *raw {
 	t.Helper()
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *server) raw(t *testing.T) *raw {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &raw{T: t, Conn: c}
+	return &raw{TB: t, Conn: c}
 }
 
 // frame is a request as bytes.
@@ -86,7 +86,7 @@ func TestBadFrames(t *testing.T) {
 	s := start(t, func(o *kafkawire.Options) { o.MaxRequestBytes, o.MaxControlBytes = 1<<20, 1<<16 })
 	produce := kmsg.NewPtrProduceRequest()
 	produce.SetVersion(9)
-	good := (&raw{T: t}).frame(produce)
+	good := (&raw{TB: t}).frame(produce)
 	for name, b := range map[string][]byte{
 		"negative size":             {0xff, 0xff, 0xff, 0xff},
 		"size 0":                    {0, 0, 0, 0},
