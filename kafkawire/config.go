@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trivium/core"
+	"trivium/kafkawire/wire"
 )
 
 // The types of a config value on the wire.
@@ -183,9 +184,6 @@ func checkConfigs(m map[string]string) string {
 	if configValue(m, "remote.storage.enable") == "true" {
 		return "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."
 	}
-	if t := configValue(m, "compression.type"); t != "producer" {
-		return "Invalid value " + t + " for configuration compression.type: this server keeps the producer's compression"
-	}
 	return ""
 }
 
@@ -211,8 +209,21 @@ func policy(m map[string]string, p string) bool {
 	return false
 }
 
+// codecs are the values of compression.type that name one.
+var codecs = map[string]wire.Codec{
+	"uncompressed": wire.None, "gzip": wire.Gzip, "snappy": wire.Snappy, "lz4": wire.LZ4, "zstd": wire.Zstd,
+}
+
 func parseSettings(m map[string]string) settings {
+	codec, recompress := codecs[configValue(m, "compression.type")]
+	level := 0
+	switch codec {
+	case wire.Gzip, wire.LZ4, wire.Zstd:
+		level = int(configInt(m, "compression."+configValue(m, "compression.type")+".level"))
+	}
 	return settings{
+		recompress: recompress, codec: codec, level: level,
+
 		maxMessageBytes: int(configInt(m, "max.message.bytes")),
 		compact:         policy(m, "compact"),
 		appendTime:      configValue(m, "message.timestamp.type") == "LogAppendTime",

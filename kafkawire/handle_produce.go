@@ -16,6 +16,7 @@ import (
 
 // Produce (0), versions 3 to 13; 0 to 2 are advertised, because old librdkafka
 // looks for them before it compresses, and close the connection, as in Kafka.
+// A topic with a compression.type of its own has batches compressed anew.
 // Deviations: compressed payloads are not looked into unless the topic demands
 // it; a payload that is not compressed as it says is refused with 2 rather than
 // -1; null records are answered with 87. Source: spec 2.1, 2.2.
@@ -142,6 +143,12 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 	}
 	if !c.checkRecords(p, tp, l, b, now) {
 		return
+	}
+	if st := &tp.settings; st.recompress && st.codec != b.Codec() {
+		if b, err = b.Recompress(st.codec, st.level, maxInflated); err != nil {
+			failBatch(p, l, err)
+			return
+		}
 	}
 	t := target{part: part, topic: tp, log: l, batch: b, logAppend: -1}
 	if tp.settings.appendTime {

@@ -56,3 +56,18 @@ func TestCodecs(t *testing.T) {
 		})
 	}
 }
+
+// A topic's compression.type decides how its batches are stored.
+func TestRecompress(t *testing.T) {
+	s := start(t, nil)
+	for want, name := range []string{"uncompressed", "gzip", "snappy", "lz4", "zstd"} {
+		s.topic(name, 1, map[string]*string{"compression.type": &name})
+		c := s.client(kgo.ConsumeTopics(name))
+		s.produce(c, name, 50)
+		for i, r := range s.consume(c, 50) {
+			if string(r.Value) != fmt.Sprint(i) || int(r.Attrs.CompressionType()) != want {
+				t.Fatalf("%s: record %d is %q, codec %d", name, i, r.Value, r.Attrs.CompressionType())
+			}
+		}
+	}
+}

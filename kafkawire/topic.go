@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"trivium/core"
+	"trivium/kafkawire/wire"
 )
 
 // topicID is a topic's identity on the wire; zero means none.
@@ -51,6 +52,10 @@ type settings struct {
 	compact             bool
 	appendTime          bool
 	beforeMax, afterMax int64 // ms
+	// recompress: batches are stored with this codec, whatever the producer used.
+	recompress bool
+	codec      wire.Codec
+	level      int
 	// keyed: a record's key is a subject that the stream must capture, and every
 	// record an entry of its own.
 	keyed bool

@@ -68,6 +68,18 @@ func TestPayload(t *testing.T) {
 		if _, err := k.Payload(nil, 100_000); !errors.Is(err, ErrInflated) {
 			t.Errorf("codec %d beyond the limit: %v", b.Codec(), err)
 		}
+		for c := None; c < codecEnd; c++ {
+			nb, err := k.Recompress(c, map[Codec]int{Gzip: -1, LZ4: 9, Zstd: 3}[c], 1<<20)
+			if err != nil || nb.Codec() != c {
+				t.Fatalf("codec %d to %d: %v", b.Codec(), c, err)
+			}
+			if nb, err = ParseProduced(nb); err != nil {
+				t.Fatalf("codec %d to %d: %v", b.Codec(), c, err)
+			}
+			if p, err := nb.Payload(nil, 1<<20); err != nil || !bytes.Equal(p, plain[BatchHeader:]) {
+				t.Fatalf("codec %d to %d: %d bytes, %v", b.Codec(), c, len(p), err)
+			}
+		}
 		cut := k[:len(k)-len(k)/4]
 		if _, err := cut.Payload(nil, 1<<20); err == nil {
 			t.Errorf("codec %d: half a payload is whole", b.Codec())
