@@ -13,7 +13,12 @@ import (
 // foreign is another format's message as an AMQP client sees it.
 type foreign struct {
 	key, props, body []byte
+	dropped          int // headers that AMQP cannot carry
 }
+
+// maxForeignHeaders is the most octets of another format's headers that are shown: all
+// properties go into one frame, which clients bound to 128 KiB as a rule.
+const maxForeignHeaders = 120 << 10
 
 // maxShort is the longest short string: a routing key, a property.
 const maxShort = 255
@@ -22,8 +27,13 @@ const maxShort = 255
 // are named like a property become it, if their text is valid for it.
 func translate(m *core.Message) foreign {
 	var p wire.Properties
+	dropped := 0
 	for _, h := range m.Headers {
-		if !setProperty(&p, h) && len(h.Name) <= maxShort {
+		switch {
+		case setProperty(&p, h):
+		case len(h.Name) > maxShort || len(p.Headers)+len(h.Name)+len(h.Value) > maxForeignHeaders:
+			dropped++
+		default:
 			p.Headers = p.Headers.Str(h.Name, string(h.Value))
 			p.Flags |= wire.HasHeaders
 		}
@@ -34,7 +44,7 @@ func translate(m *core.Message) foreign {
 			p.Flags |= wire.HasReplyTo
 		}
 	}
-	return foreign{key: routingKey(m.Key), props: p.Append(nil), body: m.Value}
+	return foreign{key: routingKey(m.Key), props: p.Append(nil), body: m.Value, dropped: dropped}
 }
 
 // routingKey is another protocol's key as a routing key: what AMQP cannot carry is shown as _.

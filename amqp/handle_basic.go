@@ -50,7 +50,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 		return err
 	}
 	k := &consumer{ch: ch, tag: tag, noAck: m.NoAck, queue: t.queue, stream: t.stream}
-	k.render.broker = c.s.Broker
+	k.render.broker, k.render.dropped = c.s.Broker, &c.s.metrics.headersDropped
 	what := queueIn(name, c.vhost)
 	// Credit comes after consume-ok, so that no delivery overtakes it.
 	o := core.SubscribeOptions{AutoAck: m.NoAck, Exclusive: m.Exclusive}
@@ -160,7 +160,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 		ch.send(&wire.BasicGetEmpty{})
 		return nil
 	}
-	r := render{broker: c.s.Broker}
+	r := render{broker: c.s.Broker, dropped: &c.s.metrics.headersDropped}
 	msg, err := r.from(d, quorum, nil)
 	if err != nil {
 		return fmt.Errorf("cannot get a message from %s: %w", queueIn(name, c.vhost), err)

@@ -12,7 +12,7 @@ type counters struct {
 	delivered, deliveredBytes            atomic.Int64
 	redelivered, acked, requeued         atomic.Int64
 	got, gotEmpty                        atomic.Int64
-	refusals                             atomic.Int64
+	refusals, headersDropped             atomic.Int64
 }
 
 // Metrics is a snapshot of the server's counters.
@@ -31,6 +31,8 @@ type Metrics struct {
 	Got, GotEmpty                int64
 	// Refusals are protocol errors, of channels and connections.
 	Refusals int64
+	// HeadersDropped counts headers of other doors' messages that AMQP cannot carry.
+	HeadersDropped int64
 }
 
 // Metrics is a snapshot.
@@ -45,6 +47,6 @@ func (s *Server) Metrics() Metrics {
 		Delivered: m.delivered.Load(), DeliveredBytes: m.deliveredBytes.Load(),
 		Redelivered: m.redelivered.Load(), Acked: m.acked.Load(), Requeued: m.requeued.Load(),
 		Got: m.got.Load(), GotEmpty: m.gotEmpty.Load(),
-		Refusals: m.refusals.Load(),
+		Refusals: m.refusals.Load(), HeadersDropped: m.headersDropped.Load(),
 	}
 }

@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"sync/atomic"
+
 	"errors"
 
 	"trivium/amqp/wire"
@@ -15,7 +17,9 @@ type rendered struct {
 // render makes that of deliveries. What it gives is valid until the next call.
 type render struct {
 	broker *core.Broker
-	c      content
+	// dropped counts the headers of other formats that AMQP cannot carry.
+	dropped *atomic.Int64
+	c       content
 	// props holds properties with a header of the delivery's own.
 	props []byte
 	extra wire.Table
@@ -84,6 +88,7 @@ func (r *render) foreign(d *core.Delivery, s *core.Stream) (m rendered, err erro
 		return m, errHidden
 	}
 	r.f = translate(&r.messages[i])
+	r.dropped.Add(int64(r.f.dropped))
 	exchange := core.SubjectExchange
 	if s != nil {
 		exchange = systemPrefix + string(s.Config().Realm)

@@ -45,6 +45,7 @@ func (r *replyReceiver) close() { r.interest.Close() }
 // Receive takes an answer that came through another door.
 func (r *replyReceiver) Receive(_ []byte, m *core.Message) bool {
 	f := translate(m)
+	r.ch.c.s.metrics.headersDropped.Add(int64(f.dropped))
 	return r.deliver(nil, []byte(r.address), f.props, f.body)
 }
 

@@ -1,8 +1,10 @@
 package compat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -337,5 +339,32 @@ func TestCrossdoorConsumersOfPartitions(t *testing.T) {
 		info, err := c.Info(within(t))
 		must(t, err)
 		wantEqual(t, "ack floor", info.AckFloor.Stream, uint64(3))
+	}
+}
+
+// Headers beyond what an AMQP frame holds, or with names too long, are left out and counted; the
+// message arrives.
+func TestCrossdoorHeadersTooLarge(t *testing.T) {
+	s := startCrossdoor(t)
+	s.topic(t, "big", 1, nil)
+	produce(t, s.kafka(), &kgo.Record{Topic: "big", Value: []byte("v"), Headers: []kgo.RecordHeader{
+		{Key: "small", Value: []byte("1")},
+		{Key: "large", Value: bytes.Repeat([]byte{'x'}, 200<<10)},
+		{Key: strings.Repeat("n", 300), Value: []byte("2")},
+		{Key: "name with spaces", Value: []byte("3")},
+	}})
+	d := s.read(t, "amq.kafka.big", 1)[0]
+	if string(d.Body) != "v" || d.Headers["small"] != "1" || d.Headers["name with spaces"] != "3" || d.Headers["large"] != nil {
+		t.Errorf("body %q, %d headers", d.Body, len(d.Headers))
+	}
+	m := s.messages(t, "KAFKA_big", 1)[0]
+	if string(m.Data()) != "v" || m.Headers().Get("small") != "1" || len(m.Headers().Get("large")) != 200<<10 || m.Headers().Get("name with spaces") != "" {
+		t.Errorf("data %q, %d headers", m.Data(), len(m.Headers()))
+	}
+	_, metrics := s.get("/metrics")
+	for _, want := range []string{`trivium_dropped_headers_total{door="amqp"} 2`, `trivium_dropped_headers_total{door="nats"} 1`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
 	}
 }

@@ -90,6 +90,7 @@ func amqpMetrics(e emitter, m amqp.Metrics) {
 	e.counter("trivium_requeued_messages_total", "Deliveries that went back to their queue.", m.Requeued)
 	e.counter("trivium_redelivered_messages_total", "Deliveries of messages that had been delivered before.", m.Redelivered)
 	e.counter("trivium_refusals_total", "Channels and connections closed with an error.", m.Refusals)
+	e.counter("trivium_dropped_headers_total", "Headers of other doors' messages that this protocol cannot carry.", m.HeadersDropped)
 }
 
 func kafkaMetrics(e emitter, m kafkawire.Metrics) {
