@@ -19,12 +19,14 @@ type Expect struct {
 //
 // Errors, all *Error: Full (Want says which limit: "messages", "bytes" or
 // "messages per key"), TooLarge, WrongLast (Got holds the actual last
-// offset), WrongLastID, OutOfSequence, Fenced. Duplicate (by ID or Producer) is
+// offset), WrongLastID, OutOfSequence, Fenced, Unwritable. Duplicate (by ID or Producer) is
 // an error too, whose Got is the offset of the first copy; Durable says if that
 // one is on disk yet: if not, wait for a later Completion before answering.
 func (s *Stream) Append(tx *Tx, partition int, e *Entry, x *Expect) (Offset, error) {
 	p := s.partition(partition)
 	switch {
+	case tx.refused:
+		return NoOffset, tx.writable("append", s.config().Name)
 	case s.gone:
 		return NoOffset, s.refuse(Gone, "")
 	case p == nil:

@@ -177,6 +177,8 @@ func (b *Broker) Codec(f Format) Codec { return b.codecs[f] }
 type Tx struct {
 	*storage.Tx
 	b *Broker
+	// refused is set if the store is read-only: nothing of this Tx will be written.
+	refused bool
 	// after is what to do once the sequencer is free again: calls of other
 	// people's code, wake-ups.
 	after []func()
@@ -187,7 +189,16 @@ type Tx struct {
 func (b *Broker) Begin() *Tx {
 	tx := b.store.Begin()
 	b.tx.Tx, b.tx.b = tx, b
+	b.tx.refused = b.store.Err() != nil
 	return &b.tx
+}
+
+// writable refuses to decide anything that could not be written.
+func (tx *Tx) writable(op, name string) error {
+	if !tx.refused {
+		return nil
+	}
+	return &Error{Code: Unwritable, Op: op, Name: name, Err: tx.b.store.Err()}
 }
 
 // Commit ends the transaction and releases the sequencer lock. It does not wait

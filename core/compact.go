@@ -101,7 +101,7 @@ func (p *partition) removeAll(os []Offset) {
 	}
 	tx := p.s.b.Begin()
 	defer tx.Commit()
-	if p.s.gone {
+	if p.s.gone || tx.refused {
 		return
 	}
 	if p.keys == nil {

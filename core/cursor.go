@@ -151,6 +151,8 @@ func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
 // NotFound if there is no such partition.
 func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor, error) {
 	switch {
+	case tx.refused:
+		return nil, tx.writable("create cursor", c.Name)
 	case s.gone:
 		return nil, &Error{Code: Gone, Op: "create cursor", Name: c.Name}
 	case s.Cursor(c.Name) != nil:

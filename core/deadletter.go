@@ -133,6 +133,10 @@ func (q *Queue) bury(ds []death, now int64) {
 	}
 	c, gone := q.c, make([]Offset, 0, len(ds))
 	tx := c.b.Begin()
+	if tx.refused { // they stay where they are, for after the restart
+		tx.Commit()
+		return
+	}
 	c.mu.Lock()
 	for i, d := range ds {
 		f := c.mu.flights.find(d.offset)

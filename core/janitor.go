@@ -91,9 +91,10 @@ func (p *partition) sweep() (more bool) {
 		return false
 	}
 	tx := b.Begin()
-	if !p.s.gone {
+	ok := !p.s.gone && !tx.refused
+	if ok {
 		p.trim(tx, before)
 	}
 	tx.Commit()
-	return more
+	return more && ok
 }

@@ -95,6 +95,9 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 	if ns.Queue(c.Realm, c.Name) != nil {
 		return nil, &Error{Code: Exists, Op: "create queue", Name: c.Name}
 	}
+	if err := tx.writable("create queue", c.Name); err != nil {
+		return nil, err
+	}
 	l := tx.CreateLog(storage.LogOptions{Volatile: !c.survives()})
 	q := newQueue(ns, tx.newID(), &c, tx.Now(), l, 0)
 	if c.survives() {
@@ -226,7 +229,7 @@ func (q *Queue) Touch() {
 	q.c.mu.Unlock()
 }
 
-// Append enqueues e. Errors: Full (Overflow RejectNew), Gone. Many queues of one Tx may get the
+// Append enqueues e. Errors: Full (Overflow RejectNew), Gone, Unwritable. Many queues of one Tx may get the
 // same Data slice: it is stored once.
 func (q *Queue) Append(tx *Tx, e *Entry) error {
 	err := q.append(tx, e)
@@ -244,6 +247,9 @@ func (q *Queue) Append(tx *Tx, e *Entry) error {
 
 func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	c, p := q.config(), q.c.p
+	if tx.refused {
+		return &Error{Code: Unwritable, Op: "enqueue", Name: c.Name, Err: tx.b.store.Err()}
+	}
 	if q.gone {
 		return &Error{Code: Gone, Op: "enqueue", Name: c.Name}
 	}

@@ -22,11 +22,16 @@ func (p *partition) first() Offset {
 // limit drops the oldest messages that exceed the partition's limits.
 func (p *partition) limit(tx *Tx) {
 	c := p.s.config()
+	if tx.refused {
+		return
+	}
 	if c.MaxMessages > 0 {
 		for n := p.log.Messages() - c.MaxMessages; n > 0; n = p.log.Messages() - c.MaxMessages {
 			from := p.first()
 			if p.keys != nil {
-				p.remove(tx, from)
+				if !p.remove(tx, from) {
+					break
+				}
 				continue
 			}
 			next := Offset(p.next.Load())
@@ -42,8 +47,7 @@ func (p *partition) limit(tx *Tx) {
 			tx.Then(p.s.janitor)
 			return
 		}
-		for p.log.Bytes() > c.MaxBytes && p.log.Messages() > 0 {
-			p.remove(tx, p.first())
+		for p.log.Bytes() > c.MaxBytes && p.remove(tx, p.first()) {
 		}
 	}
 }
@@ -66,7 +70,7 @@ func (p *partition) limitKey(tx *Tx, k []byte) {
 // limitKeys applies a new limit to all keys.
 func (p *partition) limitKeys(tx *Tx) {
 	most := p.s.config().MaxMessagesPerKey
-	if most <= 0 || p.keys == nil {
+	if most <= 0 || p.keys == nil || tx.refused {
 		return
 	}
 	var over []string

@@ -169,6 +169,9 @@ func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
 	if ns.Stream(c.Realm, c.Name) != nil {
 		return nil, &Error{Code: Exists, Op: "create stream", Name: c.Name}
 	}
+	if err := tx.writable("create stream", c.Name); err != nil {
+		return nil, err
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
