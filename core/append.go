@@ -52,7 +52,7 @@ func (s *Stream) Append(tx *Tx, partition int, e *Entry, x *Expect) (Offset, err
 			return NoOffset, err
 		}
 	}
-	if err := p.room(e, c); err != nil {
+	if err := p.room(e, c, nil); err != nil {
 		return NoOffset, err
 	}
 	o := p.append(tx, e)
@@ -129,14 +129,17 @@ func (p *partition) expected(e *Entry, x *Expect) error {
 // size is what an entry adds to Log.Bytes.
 func size(e *Entry) int64 { return int64(len(e.Key) + len(e.ID) + len(e.Data)) }
 
-// room refuses what a limit leaves no room for.
-func (p *partition) room(e *Entry, c *StreamConfig) error {
+// room refuses what a limit leaves no room for, after what is staged.
+func (p *partition) room(e *Entry, c *StreamConfig, before *staged) error {
 	if c.Overflow != RejectNew {
 		return nil
 	}
+	if before == nil {
+		before = &staged{}
+	}
 	replaces := false
 	if c.MaxMessagesPerKey > 0 && p.keys != nil && e.Count == 1 {
-		if st, _ := p.keys.state(e.Key, maxOffset); st.Messages >= c.MaxMessagesPerKey {
+		if st, _ := p.keys.state(e.Key, maxOffset); st.Messages+before.keys[string(e.Key)] >= c.MaxMessagesPerKey {
 			if c.OverflowPerKey {
 				return p.s.refuse(Full, "messages per key")
 			}
@@ -146,10 +149,10 @@ func (p *partition) room(e *Entry, c *StreamConfig) error {
 	if replaces {
 		return nil
 	}
-	if c.MaxMessages > 0 && p.log.Messages()+int64(e.Count) > c.MaxMessages {
+	if c.MaxMessages > 0 && p.log.Messages()+before.messages+int64(e.Count) > c.MaxMessages {
 		return p.s.refuse(Full, "messages")
 	}
-	if c.MaxBytes > 0 && p.log.Bytes()+size(e) > c.MaxBytes {
+	if c.MaxBytes > 0 && p.log.Bytes()+before.bytes+size(e) > c.MaxBytes {
 		return p.s.refuse(Full, "bytes")
 	}
 	return nil

@@ -310,6 +310,7 @@ func (a *account) deleteStream(r *request) *server.ApiError {
 	if s.view != nil {
 		return server.NewJSStreamDeleteError(errForeign)
 	}
+	s.endBatches()
 	consumers := a.consumersOf(s)
 	for _, c := range consumers {
 		c.stop("Consumer Deleted")

@@ -52,6 +52,8 @@ type Engine struct {
 	// current is what the open Tx gathers; guarded by core's sequencer.
 	current *commit
 	scratch []byte
+
+	inflight inflight // batches
 }
 
 // New loads the streams and consumers that the Broker holds and starts serving them.
@@ -107,6 +109,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	for _, a := range *e.accounts.Load() {
 		for _, c := range a.allConsumers() {
 			c.stop("Server Shutdown")
+		}
+		for _, s := range a.allStreams("") {
+			s.endBatches()
 		}
 	}
 	done := make(chan struct{})

@@ -46,3 +46,17 @@ func FuzzParseHeaders(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFast checks that no reply subject makes the parser of fast batches panic, and that
+// what it takes is within bounds.
+func FuzzFast(f *testing.F) {
+	f.Add([]byte("_INBOX.abc.uuid.500.ok.1.0.$FI"))
+	f.Add([]byte("_INBOX.abc.uuid.0.fail.2.4.$FI"))
+	f.Add([]byte(".$FI"))
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		x, fast, ok := parseFast(reply)
+		if ok && (!fast || x.id == "" || x.seq == 0 || x.flow == 0 || x.op > fastPing) {
+			t.Fatalf("%q: %+v", reply, x)
+		}
+	})
+}

@@ -38,6 +38,10 @@ type say struct {
 	seq       uint64
 	duplicate bool
 	refused   *server.ApiError
+	// batch and count complete the PubAck of a batch; body is said instead of a PubAck.
+	batch string
+	count uint64
+	body  []byte
 }
 
 var commits = sync.Pool{New: func() any { return new(commit) }}
@@ -84,6 +88,14 @@ func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
 	if cfg.NoAck {
 		reply = nil
 	}
+	if f, fast, ok := parseFast(m.Reply); fast {
+		s.fast(c, tx, cfg, key, m, f, ok)
+		return
+	}
+	if cfg.AllowAtomicPublish && len(m.Header) > 0 && len(m.Header.Get(server.JSBatchId)) > 0 {
+		c.say(reply, s.atomic(tx, cfg, key, m))
+		return
+	}
 	answer := say{stream: s}
 	answer.seq, answer.duplicate, answer.refused = s.append(tx, cfg, key, m)
 	c.say(reply, answer)
@@ -92,32 +104,11 @@ func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
 // append stores a publish, or says why not. The order of the checks is nats-server
 // 2.15.2's (stream.go processJetStreamMsg).
 func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wire.Msg) (seq uint64, dup bool, refused *server.ApiError) {
-	switch {
-	case cfg.Sealed:
-		return 0, false, server.NewJSStreamSealedError()
-	case cfg.MaxMsgSize >= 0 && m.Size() > int(cfg.MaxMsgSize):
-		return 0, false, server.NewJSStreamMessageExceedsMaximumError()
-	case len(m.Header) > math.MaxUint16:
-		return 0, false, server.NewJSStreamHeaderExceedsMaximumError()
-	}
-	var h publishHeaders
 	var x core.Expect
-	e := core.Entry{Count: 1, Format: Format, Key: key}
-	if len(m.Header) > 0 {
-		h = parseHeaders(m.Header)
-		if refused = s.expect(cfg, &h, &x, m); refused != nil {
-			return 0, false, refused
-		}
-		e.ID = h.id
-		if len(h.ttl) > 0 {
-			ttl, ok := parseTTL(h.ttl)
-			if !ok {
-				return 0, false, server.NewJSMessageTTLInvalidError()
-			}
-			if ttl > 0 {
-				e.Expires = tx.Now() + ttl*1e9
-			}
-		}
+	e := core.Entry{Key: key}
+	h, refused := s.prepare(tx, cfg, &e, &x, m, false)
+	if refused != nil {
+		return 0, false, refused
 	}
 	eng := s.a.e
 	eng.scratch = wire.AppendEntry(eng.scratch[:0], nil, m.Header, m.Payload)
@@ -133,6 +124,40 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 		s.core.Rollup(tx, 0, o, !equalFold(h.rollup, server.JSMsgRollupAll))
 	}
 	return seqOf(o), false, nil
+}
+
+// prepare checks m by itself, and fills in its entry, but for key and data, and its conditions.
+func (s *stream) prepare(tx *core.Tx, cfg *server.StreamConfig, e *core.Entry, x *core.Expect, m *wire.Msg, batch bool) (h publishHeaders, refused *server.ApiError) {
+	switch {
+	case cfg.Sealed:
+		return h, server.NewJSStreamSealedError()
+	case cfg.MaxMsgSize >= 0 && m.Size() > int(cfg.MaxMsgSize):
+		return h, server.NewJSStreamMessageExceedsMaximumError()
+	case len(m.Header) > math.MaxUint16:
+		return h, server.NewJSStreamHeaderExceedsMaximumError()
+	}
+	e.Count, e.Format = 1, Format
+	if len(m.Header) == 0 {
+		return h, nil
+	}
+	h = parseHeaders(m.Header)
+	if batch {
+		h.batch = false
+	}
+	if refused = s.expect(cfg, &h, x, m); refused != nil {
+		return h, refused
+	}
+	e.ID = h.id
+	if len(h.ttl) > 0 {
+		ttl, ok := parseTTL(h.ttl)
+		if !ok {
+			return h, server.NewJSMessageTTLInvalidError()
+		}
+		if ttl > 0 {
+			e.Expires = tx.Now() + ttl*1e9
+		}
+	}
+	return h, nil
 }
 
 // maxScratch is the largest buffer that is kept for encoding entries.
@@ -273,9 +298,16 @@ func (s *say) append(dst []byte, err error) []byte {
 		}
 		return append(dst, body...)
 	}
+	if s.body != nil {
+		return append(dst, s.body...)
+	}
 	dst = strconv.AppendUint(append(dst, s.stream.ack...), s.seq, 10)
 	if s.duplicate {
-		return append(dst, `,"duplicate": true}`...)
+		dst = append(dst, `,"duplicate": true`...)
+	}
+	if s.batch != "" {
+		dst = strconv.AppendQuote(append(dst, `,"batch":`...), s.batch)
+		dst = strconv.AppendUint(append(dst, `,"count":`...), s.count, 10)
 	}
 	return append(dst, '}')
 }

@@ -20,7 +20,8 @@ type stream struct {
 	// view is set if another door made it.
 	view *view
 	// ack is a PubAck up to the sequence.
-	ack []byte
+	ack     []byte
+	batches batches
 
 	cfg atomic.Pointer[server.StreamConfig]
 }

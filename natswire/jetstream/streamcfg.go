@@ -294,8 +294,6 @@ func notBuiltStream(c *server.StreamConfig) *server.ApiError {
 		{c.AllowMsgTTL, "message TTLs"},
 		{c.AllowMsgCounter, "message counters"},
 		{c.AllowMsgSchedules, "message schedules"},
-		{c.AllowAtomicPublish, "atomic batch publishing"},
-		{c.AllowBatchPublish, "fast batch publishing"},
 		{c.Compression != server.NoCompression, "compression"},
 	} {
 		if f.asked {
