@@ -160,6 +160,9 @@ func (s *Store) show(pos Position) {
 // complete shows the effects of a cycle and tells whoever waits. It runs on the
 // completer's goroutine.
 func (s *Store) complete(c *cycle) {
+	if c.err == nil && c.batch != nil && s.guard.broken.Load() {
+		c.err = s.Err()
+	}
 	if c.err == nil && c.batch != nil {
 		if err := s.index.commit(c.batch, c.pos); err != nil {
 			s.fail(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"go.uber.org/goleak"
 )
 
 // failing fails the n-th operation that changes the file system, and the later
@@ -107,6 +108,7 @@ func TestFailNth(t *testing.T) {
 	if testing.Short() {
 		stride = 7
 	}
+	t.Cleanup(func() { leftBehind = append(leftBehind, goleak.IgnoreCurrent()) })
 	for _, last := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lasting=%v", last), func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,10 @@
 package storage
 
 import (
-	"time"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -11,104 +14,145 @@ import (
 // It keeps the index behind the journal when the journal is not synced for every
 // frame: before Pebble makes a file durable, the journal is.
 //
-// Pebble panics on its own goroutines when the sync of a directory fails. The store
-// turns read-only instead, and Pebble does not hear of the failure; but from then on all
-// its writes fail, and it may remove nothing, because what it takes for durable may not
-// be. The journal keeps all that the index may lack then. Pebble also tries
-// a flush that failed again and again without a pause: it gets one.
+// Pebble does not survive a write that fails: it ends the process, panics on its own
+// goroutines, or goes on with a state that is not what is on disk. So it does not
+// hear of failures. The store turns read-only, and whatever Pebble would write from then on
+// waits for ever. What it holds can still be read, and the journal keeps all that
+// it may lack on disk. Such a Pebble cannot be closed; it ends with the process.
 type guardFS struct {
 	vfs.FS
 	s *Store
+	// armed is set when Pebble is open: before that its errors prevent opening.
+	armed *atomic.Bool
+	// broken is set, and over closed, when a write of Pebble's failed.
+	broken *atomic.Bool
+	over   chan struct{}
 }
 
-type guardFile struct {
-	vfs.File
-	s *Store
+func newGuardFS(fs vfs.FS, s *Store) guardFS {
+	return guardFS{fs, s, new(atomic.Bool), new(atomic.Bool), make(chan struct{})}
 }
 
-type guardDir struct {
-	vfs.File
-	fail func(error)
+// enter must precede every change.
+func (g guardFS) enter() {
+	if g.broken.Load() {
+		select {}
+	}
 }
 
-func (g guardFS) guard(f vfs.File, err error) (vfs.File, error) {
-	if err != nil {
+// leave must follow it.
+func (g guardFS) leave(err error) error {
+	if err == nil || !g.armed.Load() {
+		return err
+	}
+	g.s.fail(err)
+	if g.broken.CompareAndSwap(false, true) {
+		close(g.over)
+	}
+	select {}
+}
+
+func (g guardFS) file(f vfs.File, err error) (vfs.File, error) {
+	if err := g.leave(err); err != nil {
 		return nil, err
 	}
-	return guardFile{f, g.s}, nil
+	return guardFile{f, g}, nil
 }
 
-// retryPause is how long Pebble waits before it makes a file on a store that failed.
-const retryPause = time.Second
-
 func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if g.s.Err() != nil && g.s.opened.Load() {
-		t := time.NewTimer(retryPause)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-g.s.stop:
+	g.enter()
+	if strings.HasPrefix(g.PathBase(name), "marker.") {
+		// A marker must not survive a crash that what it names does not
+		// (cockroachdb/pebble#5825).
+		if err := g.leave(syncDir(g.FS, g.PathDir(name))); err != nil {
+			return nil, err
 		}
 	}
-	return g.guard(g.FS.Create(name, c))
+	return g.file(g.FS.Create(name, c))
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return g.guard(g.FS.OpenReadWrite(name, c, opts...))
+	g.enter()
+	return g.file(g.FS.OpenReadWrite(name, c, opts...))
 }
 
 func (g guardFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.guard(g.FS.ReuseForWrite(old, name, c))
+	g.enter()
+	return g.file(g.FS.ReuseForWrite(old, name, c))
 }
 
-func (g guardFS) OpenDir(name string) (vfs.File, error) {
-	d, err := g.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return guardDir{d, g.s.fail}, nil
+func (g guardFS) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
+
+func (g guardFS) Link(old, name string) error {
+	g.enter()
+	return g.leave(g.FS.Link(old, name))
 }
 
+func (g guardFS) Rename(old, name string) error {
+	g.enter()
+	return g.leave(g.FS.Rename(old, name))
+}
+
+func (g guardFS) MkdirAll(dir string, perm os.FileMode) error {
+	g.enter()
+	return g.leave(g.FS.MkdirAll(dir, perm))
+}
+
+// Remove may fail: Pebble tries again later.
 func (g guardFS) Remove(name string) error {
-	if g.s.Err() != nil {
-		return nil
-	}
+	g.enter()
 	return g.FS.Remove(name)
 }
 
+// Lock does nothing: the store's own lock covers the index.
+func (g guardFS) Lock(name string) (io.Closer, error) { return noLock{}, nil }
+
+type noLock struct{}
+
+func (noLock) Close() error { return nil }
+
 func (g guardFS) Unwrap() vfs.FS { return g.FS }
 
+type guardFile struct {
+	vfs.File
+	g guardFS
+}
+
 func (f guardFile) Write(b []byte) (int, error) {
-	if err := f.s.Err(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(b)
+	f.g.enter()
+	n, err := f.File.Write(b)
+	return n, f.g.leave(err)
+}
+
+func (f guardFile) WriteAt(b []byte, at int64) (int, error) {
+	f.g.enter()
+	n, err := f.File.WriteAt(b, at)
+	return n, f.g.leave(err)
+}
+
+func (f guardFile) Preallocate(at, n int64) error {
+	f.g.enter()
+	return f.g.leave(f.File.Preallocate(at, n))
 }
 
 func (f guardFile) Sync() error {
-	if err := f.before(); err != nil {
+	f.g.enter()
+	if err := f.g.leave(f.g.s.syncJournal()); err != nil {
 		return err
 	}
-	return f.File.Sync()
+	return f.g.leave(f.File.Sync())
 }
 
 func (f guardFile) SyncData() error {
-	if err := f.before(); err != nil {
+	f.g.enter()
+	if err := f.g.leave(f.g.s.syncJournal()); err != nil {
 		return err
 	}
-	return f.File.SyncData()
+	return f.g.leave(f.File.SyncData())
 }
 
-func (f guardFile) before() error {
-	if err := f.s.Err(); err != nil {
-		return err
-	}
-	return f.s.syncJournal()
-}
-
-func (d guardDir) Sync() error {
-	if err := d.File.Sync(); err != nil {
-		d.fail(err)
-	}
-	return nil
+func (f guardFile) SyncTo(n int64) (bool, error) {
+	f.g.enter()
+	full, err := f.File.SyncTo(n)
+	return full, f.g.leave(err)
 }

@@ -31,12 +31,13 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *i
 	cache := pebble.NewCache(8 << 20)
 	defer cache.Unref()
 	o := &pebble.Options{
-		FS:                          fs,
-		Cache:                       cache,
-		DisableWAL:                  true,
-		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                8 << 20,
-		MemTableStopWritesThreshold: 4,
+		FS:                 fs,
+		Cache:              cache,
+		DisableWAL:         true,
+		FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize:       8 << 20,
+		// High, so that a commit never waits for a flush that cannot succeed.
+		MemTableStopWritesThreshold: 64,
 		L0StopWritesThreshold:       1000,
 		MaxOpenFiles:                500,
 		Logger:                      indexLogger{log: log, fatal: fatal},

@@ -147,8 +147,9 @@ type diskJournal struct {
 	synced atomic.Uint64 // Position
 	wrote  atomic.Uint64 // Position
 	syncs  atomic.Int64
-	held   atomic.Int64 // bytes of the files before the current one
-	used   atomic.Int64 // bytes of the current one
+	broken atomic.Pointer[error] // a sync failed: none is tried again
+	held   atomic.Int64          // bytes of the files before the current one
+	used   atomic.Int64          // bytes of the current one
 
 	failed func(error) // hears of a sync that failed in the background
 
@@ -433,12 +434,19 @@ func (j *diskJournal) fill(f *journalFile) error {
 func (j *diskJournal) syncFile(f *journalFile) error {
 	f.dirty.Store(false)
 	j.syncs.Add(1)
-	return f.f.SyncData()
+	err := f.f.SyncData()
+	if err != nil {
+		j.broken.Store(&err)
+	}
+	return err
 }
 
 func (j *diskJournal) sync() error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
+	if err := j.broken.Load(); err != nil {
+		return *err // what it has on disk is not known any more
+	}
 	wrote := j.wrote.Load()
 	if wrote <= j.synced.Load() {
 		return nil

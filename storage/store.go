@@ -89,6 +89,7 @@ func (o *Options) defaults() {
 type Store struct {
 	o       Options
 	lock    io.Closer
+	guard   guardFS
 	index   *index
 	journal journal
 	cache   cache
@@ -181,10 +182,11 @@ func (s *Store) open() error {
 		s.lock = nil
 		return fmt.Errorf("storage: %s is in use by another process: stop that one, or choose another directory (lock: %w)", o.Dir, err)
 	}
-	indexFS := guardFS{o.FS, s}
-	if s.index, err = openIndex(indexFS, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
+	s.guard = newGuardFS(o.FS, s)
+	if s.index, err = openIndex(s.guard, o.FS.PathJoin(o.Dir, "index"), o.Log, s.fail); err != nil {
 		return err
 	}
+	s.guard.armed.Store(true)
 	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
 	j, err := openJournal(o.FS, o.FS.PathJoin(o.Dir, "journal"), o.JournalFileBytes, keep, o.Durability, o.Log)
 	if err != nil {
@@ -235,7 +237,7 @@ func (s *Store) release() error {
 	var errs error
 	s.segments.close()
 	if s.index != nil {
-		errs = errors.Join(errs, s.index.db.Close())
+		errs = errors.Join(errs, s.closeIndex())
 	}
 	if s.journal != nil {
 		errs = errors.Join(errs, s.journal.close())
@@ -244,6 +246,18 @@ func (s *Store) release() error {
 		errs = errors.Join(errs, s.lock.Close())
 	}
 	return errs
+}
+
+// closeIndex closes Pebble, unless it cannot be closed: see guardFS.
+func (s *Store) closeIndex() error {
+	done := make(chan error, 1)
+	go func() { done <- s.index.db.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-s.guard.over:
+		return s.Err()
+	}
 }
 
 // fail makes the store read-only. Only the first reason counts.
