@@ -139,9 +139,13 @@ func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
 	if strings.HasPrefix(name, systemPrefix) {
 		return refuse(codeAccessRefused, "deletion of system %s not allowed", exchangeIn(name, c.vhost))
 	}
+	if c.ns.Exchange(name) == nil {
+		ch.answer(m.NoWait, &wire.ExchangeDeleteOk{})
+		return nil
+	}
 	err := c.s.Broker.Committed(func(tx *core.Tx) error {
 		x := c.ns.Exchange(name)
-		if x == nil {
+		if x == nil { // somebody else just did it
 			return nil
 		}
 		if m.IfUnused && x.Bound() {

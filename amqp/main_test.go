@@ -92,6 +92,17 @@ func (b *broker) stop() {
 	}
 }
 
+// kill stops a broker whose store can no longer be closed properly.
+func (b *broker) kill() {
+	b.down = true
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = b.server.Shutdown(ctx)
+	<-b.served
+	_ = b.core.Close()
+	_ = b.store.Close()
+}
+
 // restart stops the broker and starts it on what it stored.
 func (b *broker) restart() {
 	b.t.Helper()

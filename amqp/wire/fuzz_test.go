@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -20,6 +21,12 @@ func FuzzFrames(f *testing.F) {
 	session = AppendBody(session, 1, []byte("hello"), 4096)
 	session = AppendHeartbeat(session)
 	f.Add(session)
+	for name, b := range sessions(f) {
+		if strings.HasSuffix(name, ".client") {
+			b = b[len(ProtocolHeader):]
+		}
+		f.Add(b)
+	}
 	f.Add([]byte{3, 0, 1, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for {
