@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -35,6 +36,7 @@ type server struct {
 	door   *kafkawire.Server
 	addr   string
 	served chan error
+	fs     vfs.FS // nil is the real one
 }
 
 // start serves from a new directory until the test ends.
@@ -59,7 +61,7 @@ func start(t testing.TB, change func(o *kafkawire.Options)) *server {
 func (s *server) up() {
 	s.Helper()
 	var err error
-	if s.store, err = storage.Open(storage.Options{Dir: s.dir, Log: s.opts.Log}); err != nil {
+	if s.store, err = storage.Open(storage.Options{Dir: s.dir, FS: s.fs, Log: s.opts.Log}); err != nil {
 		s.Fatal(err)
 	}
 	if s.broker, err = core.Open(s.store, core.Options{Log: s.opts.Log, Codecs: []core.Codec{kafkawire.Codec(), textCodec{}}}); err != nil {
@@ -92,6 +94,21 @@ func (s *server) down() {
 	if err := s.store.Close(); err != nil {
 		s.Errorf("close store: %v", err)
 	}
+	s.door = nil
+}
+
+// stopBroken is down for a store whose disk fails.
+func (s *server) stopBroken() {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.door.Shutdown(ctx); err != nil {
+		s.Errorf("shutdown: %v", err)
+	}
+	if err := <-s.served; err != nil {
+		s.Errorf("serve: %v", err)
+	}
+	_, _ = s.broker.Close(), s.store.Close() // they say that the disk is broken
 	s.door = nil
 }
 
