@@ -1,9 +1,8 @@
 package amqp
 
 import (
-	"sync/atomic"
-
 	"errors"
+	"sync/atomic"
 
 	"trivium/amqp/wire"
 	"trivium/core"

@@ -69,7 +69,7 @@ func neutralHeaders(h wire.Header, dst []core.Header) []core.Header {
 type headers struct{ h wire.Header }
 
 // Header looks a field up; its canonical form is a text's.
-func (h headers) Header(name string) ([]byte, bool) {
+func (h *headers) Header(name string) ([]byte, bool) {
 	v, ok := h.h.Lookup(name)
 	return append([]byte{core.HeaderText}, v...), ok
 }

@@ -39,7 +39,7 @@ func (p *producer) toExchange(name string, m *wire.Msg) bool {
 		}
 		key := strings.TrimPrefix(name[end:], ".")
 		var to core.Routes
-		p.ns.Route(x, []string{key}, headers{m.Header}, &to)
+		p.ns.Route(x, []string{key}, &headers{m.Header}, &to)
 		took := len(to.Queues)+len(to.Streams) > 0
 		if took {
 			p.later(durable{kind: exchange, exchange: x, key: key}, m)

@@ -2,6 +2,7 @@ package natswire
 
 import (
 	"slices"
+	"unsafe"
 
 	"trivium/core"
 	"trivium/natswire/wire"
@@ -57,11 +58,11 @@ func (p *producer) settle() {
 			js = true
 			p.s.js.Ack(tx, p.ns, m)
 		case store:
-			p.store(tx, d.route.matched, m)
+			p.storing.route(p.ns, p.ns.Exchange(core.SubjectExchange), view(m.Subject), m)
+			p.store(tx, m.Subject, m, d.route.matched.Streams)
 		case exchange:
-			var to core.Routes
-			p.ns.Route(d.exchange, []string{d.key}, headers{m.Header}, &to)
-			p.storeRoutes(tx, &to, newEntry(m, []byte(d.key)))
+			p.storing.route(p.ns, d.exchange, d.key, m)
+			p.store(tx, []byte(d.key), m, nil)
 		}
 	}
 	if js {
@@ -72,61 +73,52 @@ func (p *producer) settle() {
 	p.durable = p.durable[:0]
 }
 
-// newEntry is what is stored of m in queues and in other doors' streams, under a key.
-func newEntry(m *wire.Msg, key []byte) core.Entry {
-	return core.Entry{
-		Count: 1, Format: Format, Key: key, ID: m.Header.Get(msgID),
-		Data: wire.AppendEntry(nil, m.Reply, m.Header, m.Payload),
-	}
+// storing is what storing one message takes, kept for the next.
+type storing struct {
+	routes core.Routes
+	keys   [1]string
+	header headers
+	data   []byte
 }
 
-// store appends m to the queues and other doors' streams that are bound to the subject space,
-// directly or through exchanges. Nobody waits for an answer, so a queue that is full
-// just does not get it.
-func (p *producer) store(tx *core.Tx, to *core.Matched, m *wire.Msg) {
-	e := newEntry(m, m.Subject)
-	all := core.Routes{Queues: slices.Clone(to.Queues), Streams: foreign(to.Streams)}
-	var through core.Routes
-	for _, x := range to.Exchanges {
-		p.ns.Route(x, []string{string(m.Subject)}, headers{m.Header}, &through)
-		for _, q := range through.Queues {
-			if !slices.Contains(all.Queues, q) {
-				all.Queues = append(all.Queues, q)
-			}
-		}
-		for _, s := range through.Streams {
-			if !slices.Contains(all.Streams, s) {
-				all.Streams = append(all.Streams, s)
-			}
-		}
-	}
-	p.storeRoutes(tx, &all, e)
+// maxStoring is the largest buffer that is kept.
+const maxStoring = 64 << 10
+
+// route finds where m goes from x under key.
+func (s *storing) route(ns *core.Namespace, x *core.Exchange, key string, m *wire.Msg) {
+	s.keys[0], s.header.h = key, m.Header
+	ns.Route(x, s.keys[:], &s.header, &s.routes)
 }
 
-// foreign is ss without JetStream's own, which Ingest gets.
-func foreign(ss []*core.Stream) (out []*core.Stream) {
-	for _, s := range ss {
-		if s.Config().Realm != Realm {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func (p *producer) storeRoutes(tx *core.Tx, to *core.Routes, e core.Entry) {
-	for _, q := range to.Queues {
+// store appends m to the queues and streams that storing.route found, under key, without those
+// of JetStream that got it already. Nobody waits for an answer, so a queue that is full just
+// does not get it.
+func (p *producer) store(tx *core.Tx, key []byte, m *wire.Msg, got []*core.Stream) {
+	s := &p.storing
+	s.data = wire.AppendEntry(s.data[:0], m.Reply, m.Header, m.Payload)
+	e := core.Entry{Format: Format, Key: key, ID: m.Header.Get(msgID), Data: s.data}
+	for _, q := range s.routes.Queues {
 		c := e // Append sets the offset
 		if err := q.Append(tx, &c); err != nil {
 			p.s.count.refused.Add(1)
 		}
 	}
-	for _, s := range to.Streams {
+	for _, t := range s.routes.Streams {
+		if slices.Contains(got, t) && t.Config().Realm == Realm {
+			continue
+		}
 		c := e
-		if _, err := s.Append(tx, 0, &c, nil); err != nil {
+		if _, err := t.Append(tx, t.PartitionOf(e.Key), &c, nil); err != nil {
 			p.s.count.refused.Add(1)
 		}
 	}
+	if cap(s.data) > maxStoring {
+		s.data = nil
+	}
 }
+
+// view is b as a string, valid as long as b is unchanged.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // msgID is the header that holds a message's id.
 const msgID = "Nats-Msg-Id"

@@ -36,6 +36,7 @@ type scratch struct {
 	recs    []record
 	touched []*dest
 	durable []durable
+	storing storing
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
