@@ -34,31 +34,31 @@ const (
 
 // CursorConfig describes a Cursor. Zero durations and counts mean none.
 type CursorConfig struct {
-	Name string
+	Name string `json:",omitzero"`
 	// Durable cursors survive a restart; others end with the process.
-	Durable bool
+	Durable bool `json:",omitzero"`
 	// Partition of the stream that is read.
-	Partition   int
-	Start       StartAt
-	StartOffset Offset
-	StartTime   int64 // unix nanoseconds
+	Partition   int     `json:",omitzero"`
+	Start       StartAt `json:",omitzero"`
+	StartOffset Offset  `json:",omitzero"`
+	StartTime   int64   `json:",omitzero"` // unix nanoseconds
 	// Filters are subject patterns; none means all messages.
-	Filters []string
-	Ack     AckPolicy
+	Filters []string  `json:",omitzero"`
+	Ack     AckPolicy `json:",omitzero"`
 	// AckWait is how long a delivered message may stay unsettled before it is
 	// delivered again; Backoff, if set, gives it per attempt (the last repeats).
-	AckWait time.Duration
-	Backoff []time.Duration
+	AckWait time.Duration   `json:",omitzero"`
+	Backoff []time.Duration `json:",omitzero"`
 	// MaxAttempts: after so many deliveries the message is exhausted: see Exhausted.
-	MaxAttempts int
+	MaxAttempts int `json:",omitzero"`
 	// MaxInFlight is the most unsettled messages over all subscriptions; 0 = no bound.
-	MaxInFlight int
+	MaxInFlight int `json:",omitzero"`
 	// InactiveAfter deletes the cursor when it had no subscription for so long.
-	InactiveAfter time.Duration
+	InactiveAfter time.Duration `json:",omitzero"`
 	// Paused until then (unix nanoseconds), no message is delivered.
-	PausedUntil int64
+	PausedUntil int64 `json:",omitzero"`
 	// Doc is the door's own view of the cursor, kept with it.
-	Doc []byte
+	Doc []byte `json:",omitzero"`
 }
 
 // CursorEvents are told to the cursor's owner. Calls come from a worker, without locks.

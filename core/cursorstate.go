@@ -259,6 +259,9 @@ func (c *Cursor) recovered() {
 	if c.q != nil {
 		c.watch()
 	}
+	look := c.mu.watching // else there is nothing to do until someone comes
 	c.mu.Unlock()
-	c.wake()
+	if look {
+		c.wake()
+	}
 }

@@ -194,9 +194,18 @@ func (c *Cursor) round() (more bool) {
 		}
 		c.read.fetches = nil
 	}
+	// A message that was removed between being read and being handed out was uncounted twice.
+	miscounted := drained && c.q == nil && c.p.keys != nil && c.mu.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
 	events := c.mu.events
 	c.mu.Unlock()
 
+	if miscounted {
+		tx := c.b.Begin()
+		c.mu.Lock()
+		c.recount()
+		c.mu.Unlock()
+		tx.Commit()
+	}
 	c.persist(w)
 	if len(w.dying) > 0 {
 		c.q.bury(w.dying, w.now)

@@ -11,40 +11,40 @@ import (
 
 // QueueConfig describes a Queue. Zero limits mean none.
 type QueueConfig struct {
-	Realm Realm
-	Name  string
+	Realm Realm  `json:",omitzero"`
+	Name  string `json:",omitzero"`
 	// Durable queues survive a restart, with the entries that are not Volatile.
-	Durable bool
+	Durable bool `json:",omitzero"`
 	// AutoDelete removes the queue when its last subscription ends, after it had one.
-	AutoDelete bool
+	AutoDelete bool `json:",omitzero"`
 	// Owner, if not "", is who alone may use it; the door gives and checks it, and removes
 	// the queue when the owner leaves. Such queues never survive a restart.
-	Owner string
+	Owner string `json:",omitzero"`
 
-	TTL            time.Duration // of a message, from enqueue; HasTTL tells 0 from none
-	HasTTL         bool
-	ExpiresAfter   time.Duration // of the queue, unused
-	MaxMessages    int64         // ready messages
-	HasMaxMessages bool
-	MaxBytes       int64
-	HasMaxBytes    bool
-	Overflow       Overflow
+	TTL            time.Duration `json:",omitzero"` // of a message, from enqueue; HasTTL tells 0 from none
+	HasTTL         bool          `json:",omitzero"`
+	ExpiresAfter   time.Duration `json:",omitzero"` // of the queue, unused
+	MaxMessages    int64         `json:",omitzero"` // ready messages
+	HasMaxMessages bool          `json:",omitzero"`
+	MaxBytes       int64         `json:",omitzero"`
+	HasMaxBytes    bool          `json:",omitzero"`
+	Overflow       Overflow      `json:",omitzero"`
 	// DeadLetterRejected also dead-letters what Overflow RejectNew refuses.
-	DeadLetterRejected bool
-	Priorities         int // levels 0..Priorities; 0 = none
+	DeadLetterRejected bool `json:",omitzero"`
+	Priorities         int  `json:",omitzero"` // levels 0..Priorities; 0 = none
 	// DeadLetter is the exchange that dead messages go to, if HasDeadLetter.
-	DeadLetter       string
-	HasDeadLetter    bool
-	DeadLetterKey    string
-	HasDeadLetterKey bool
+	DeadLetter       string `json:",omitzero"`
+	HasDeadLetter    bool   `json:",omitzero"`
+	DeadLetterKey    string `json:",omitzero"`
+	HasDeadLetterKey bool   `json:",omitzero"`
 	// MaxAttempts: a message that failed so often is dead-lettered with "delivery_limit".
-	MaxAttempts int
+	MaxAttempts int `json:",omitzero"`
 	// SingleActive hands everything to one subscription at a time.
-	SingleActive bool
+	SingleActive bool `json:",omitzero"`
 	// ReturnFirst: returned messages come before all others, in the order of their return;
 	// otherwise at their original place.
-	ReturnFirst bool
-	Doc         []byte
+	ReturnFirst bool   `json:",omitzero"`
+	Doc         []byte `json:",omitzero"`
 }
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues

@@ -34,31 +34,31 @@ const (
 
 // StreamConfig describes a Stream. Limits of 0 mean none.
 type StreamConfig struct {
-	Realm      Realm
-	Name       string
-	Partitions int
-	Volatile   bool // memory only
+	Realm      Realm  `json:",omitzero"`
+	Name       string `json:",omitzero"`
+	Partitions int    `json:",omitzero"`
+	Volatile   bool   `json:",omitzero"` // memory only
 	// Internal streams are their door's own business: other doors do not show them.
-	Internal  bool
-	Retention Retention
-	Overflow  Overflow
+	Internal  bool      `json:",omitzero"`
+	Retention Retention `json:",omitzero"`
+	Overflow  Overflow  `json:",omitzero"`
 	// OverflowPerKey applies Overflow to MaxMessagesPerKey too; otherwise that
 	// limit always drops the oldest.
-	OverflowPerKey bool
+	OverflowPerKey bool `json:",omitzero"`
 
-	MaxMessages, MaxBytes, MaxMessagesPerKey int64 // per partition
-	MaxMessageSize                           int64
-	MaxAge                                   time.Duration
+	MaxMessages, MaxBytes, MaxMessagesPerKey int64         `json:",omitzero"` // per partition
+	MaxMessageSize                           int64         `json:",omitzero"`
+	MaxAge                                   time.Duration `json:",omitzero"`
 	// Compact keeps only the last message of each key, in the background.
-	Compact bool
+	Compact bool `json:",omitzero"`
 	// DedupWindow is how long an ID is remembered; 0 means that IDs are ignored.
-	DedupWindow time.Duration
+	DedupWindow time.Duration `json:",omitzero"`
 	// KeyIndex maintains Keys, LastByKey and NextByKey.
-	KeyIndex bool
+	KeyIndex bool `json:",omitzero"`
 	// First is the offset of the first message.
-	First Offset
+	First Offset `json:",omitzero"`
 	// Doc is the door's own view of the stream, kept with it.
-	Doc []byte
+	Doc []byte `json:",omitzero"`
 }
 
 // Stream is a named set of 1..n Logs.
