@@ -73,7 +73,9 @@ func (p *partition) append(tx *Tx, e *Entry) Offset {
 	if e.Producer.Set || len(e.ID) > 0 || len(p.s.state.lastID) > 0 {
 		p.s.state.stored(p.index, e, tx.Now())
 	}
-	if c := p.s.config(); c.MaxAge > 0 {
+	if c := p.s.config(); c.Expiring {
+		p.addExpiry(e, c)
+	} else if c.MaxAge > 0 {
 		p.s.janitor.aging(tx.Now() + int64(c.MaxAge))
 	}
 	if c := p.s.config(); c.Compact {

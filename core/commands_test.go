@@ -57,7 +57,7 @@ func streamConfig(n string, a args) StreamConfig {
 		Realm: defaultRealm, Name: n, Partitions: int(a.int("partitions", 1)), Volatile: a.flag("memory"),
 		MaxMessages: a.int("max", 0), MaxBytes: a.int("maxbytes", 0), MaxMessagesPerKey: a.int("perkey", 0),
 		MaxMessageSize: a.int("maxsize", 0), MaxAge: a.ms("age"), DedupWindow: a.ms("dedup"), KeyIndex: !a.flag("noindex"),
-		Compact: a.flag("compact"), OverflowPerKey: a.flag("rejectperkey"), First: Offset(a.int("first", 0)),
+		Compact: a.flag("compact"), Expiring: a.flag("expiring"), OverflowPerKey: a.flag("rejectperkey"), First: Offset(a.int("first", 0)),
 	}
 	if a.flag("reject") || a.flag("rejectperkey") {
 		c.Overflow = RejectNew
@@ -87,8 +87,16 @@ func (h *harness) cmdAppend(n string, a args) error {
 	s := h.ns.Stream(defaultRealm, n)
 	return h.tx(func(tx *Tx) error {
 		for _, w := range a.words {
-			k, body, _ := strings.Cut(w, ":")
+			k, body, ok := strings.Cut(w, ":")
+			if !ok {
+				continue // a flag
+			}
 			e := Entry{Key: []byte(k), Data: []byte(body), ID: []byte(a.opts["id"])}
+			if a.flag("never") {
+				e.Expires = NeverExpires
+			} else if a.has("ttl") {
+				e.Expires = tx.Now() + int64(a.ms("ttl"))
+			}
 			if a.has("pid") {
 				e.Count = int32(a.int("count", 1))
 				first := int32(a.int("seq", 0))

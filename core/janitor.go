@@ -48,6 +48,9 @@ func (j *janitor) run() (more bool) {
 		if p.compact() {
 			more = true
 		}
+		if p.expire() {
+			more = true
+		}
 	}
 	return more
 }
@@ -55,12 +58,16 @@ func (j *janitor) run() (more bool) {
 // sweep removes what is too old or too much, one step of it.
 func (p *partition) sweep() (more bool) {
 	c, b := p.s.config(), p.s.b
-	tooOld := b.now() - int64(c.MaxAge)
+	maxAge := c.MaxAge
+	if c.Expiring {
+		maxAge = 0 // expire sees to it
+	}
+	tooOld := b.now() - int64(maxAge)
 	excess := int64(0)
 	if c.MaxBytes > 0 && p.keys == nil {
 		excess = p.log.Bytes() - c.MaxBytes
 	}
-	if c.MaxAge <= 0 && excess <= 0 {
+	if maxAge <= 0 && excess <= 0 {
 		return false
 	}
 	es, _, err := p.log.Read(p.log.Start(), Limit{Entries: janitorStep, Bytes: 1 << 20}, nil)
@@ -73,10 +80,10 @@ func (p *partition) sweep() (more bool) {
 	before, end := NoOffset, p.log.End()
 	for i := range es {
 		e := &es[i]
-		old := c.MaxAge > 0 && e.Time <= tooOld
+		old := maxAge > 0 && e.Time <= tooOld
 		if !old && excess <= 0 {
-			if c.MaxAge > 0 {
-				p.s.janitor.aging(e.Time + int64(c.MaxAge))
+			if maxAge > 0 {
+				p.s.janitor.aging(e.Time + int64(maxAge))
 			}
 			more = false
 			break

@@ -41,7 +41,12 @@ func (s *Stream) recovered() error {
 	for _, c := range s.waiting {
 		c.recovered()
 	}
-	if s.config().MaxAge > 0 || s.config().MaxBytes > 0 {
+	if s.config().Expiring {
+		for _, p := range *s.parts.Load() {
+			p.restartExpiry()
+		}
+	}
+	if s.config().MaxAge > 0 || s.config().MaxBytes > 0 || s.config().Expiring {
 		s.b.workers.wake(s.janitor)
 	}
 	return nil

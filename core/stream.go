@@ -49,6 +49,8 @@ type StreamConfig struct {
 	MaxMessages, MaxBytes, MaxMessagesPerKey int64         `json:",omitzero"` // per partition
 	MaxMessageSize                           int64         `json:",omitzero"`
 	MaxAge                                   time.Duration `json:",omitzero"`
+	// Expiring heeds the Expires of entries; what has one is exempt from MaxAge.
+	Expiring bool `json:",omitzero"`
 	// Compact keeps only the last message of each key, in the background.
 	Compact bool `json:",omitzero"`
 	// DedupWindow is how long an ID is remembered; 0 means that IDs are ignored.
@@ -100,6 +102,8 @@ type partition struct {
 	keys  *keyIndex // nil without KeyIndex
 	// cleaned is up to where the log is compacted. The janitor's.
 	cleaned Offset
+	// expiry is used if the Stream is Expiring.
+	expiry expiry
 }
 
 // streamRecord is a Stream in the index store.
@@ -275,6 +279,9 @@ func (s *Stream) Update(tx *Tx, c StreamConfig) error {
 	for _, p := range *s.parts.Load() {
 		p.limit(tx)
 		p.limitKeys(tx)
+		if c.Expiring && (!old.Expiring || c.MaxAge != old.MaxAge) {
+			p.restartExpiry()
+		}
 		if c.Retention == KeepInterest && old.Retention != KeepInterest {
 			p.release(tx, p.first())
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"trivium/core"
 	"trivium/natswire/wire"
 )
 
@@ -108,4 +109,16 @@ func parseTTL(v []byte) (seconds int64, ok bool) {
 	}
 	n, ok := parseUint(v)
 	return int64(min(n, 1<<62)), ok
+}
+
+// expires is the time at which a message published now ends: 0 for no TTL of its
+// own, never for a negative one.
+func expires(now, ttlSeconds int64) int64 {
+	switch {
+	case ttlSeconds == 0:
+		return 0
+	case ttlSeconds < 0, ttlSeconds >= (core.NeverExpires-now)/1e9:
+		return core.NeverExpires
+	}
+	return now + ttlSeconds*1e9
 }

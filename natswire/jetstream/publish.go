@@ -153,9 +153,7 @@ func (s *stream) prepare(tx *core.Tx, cfg *server.StreamConfig, e *core.Entry, x
 		if !ok {
 			return h, server.NewJSMessageTTLInvalidError()
 		}
-		if ttl > 0 {
-			e.Expires = tx.Now() + ttl*1e9
-		}
+		e.Expires = expires(tx.Now(), ttl)
 	}
 	return h, nil
 }

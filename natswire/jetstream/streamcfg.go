@@ -291,7 +291,7 @@ func notBuiltStream(c *server.StreamConfig) *server.ApiError {
 		{len(c.Sources) > 0, "sources"},
 		{c.SubjectTransform != nil, "subject transforms"},
 		{c.RePublish != nil, "republishing"},
-		{c.AllowMsgTTL, "message TTLs"},
+		{c.SubjectDeleteMarkerTTL > 0, "subject delete markers"},
 		{c.AllowMsgCounter, "message counters"},
 		{c.AllowMsgSchedules, "message schedules"},
 		{c.Compression != server.NoCompression, "compression"},
@@ -362,7 +362,7 @@ func coreStream(c *server.StreamConfig, doc []byte) core.StreamConfig {
 		Realm: Realm, Name: c.Name, Partitions: 1, Volatile: c.Storage == server.MemoryStorage,
 		OverflowPerKey: c.DiscardNewPer, MaxMessages: positive(c.MaxMsgs), MaxBytes: positive(c.MaxBytes),
 		MaxMessagesPerKey: positive(c.MaxMsgsPer), MaxMessageSize: entrySize(c.MaxMsgSize),
-		MaxAge: c.MaxAge, DedupWindow: c.Duplicates, KeyIndex: true, Doc: doc,
+		MaxAge: c.MaxAge, Expiring: c.AllowMsgTTL, DedupWindow: c.Duplicates, KeyIndex: true, Doc: doc,
 	}
 	if c.FirstSeq > 0 {
 		out.First = offsetOf(c.FirstSeq)
