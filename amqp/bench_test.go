@@ -210,3 +210,32 @@ func benchmarkLoad(b *testing.B, persistent, confirm bool, size int) {
 	l.run(b, chunks)
 	b.ReportMetric(float64(chunks*l.perChunk)/b.Elapsed().Seconds(), "msg/s")
 }
+
+// An idle connection with a channel costs little memory.
+func TestIdleConnections(t *testing.T) {
+	b := serve(t, Options{})
+	measure := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	pipe(t, b) // what only the first one needs
+	before := measure()
+	const n = 300
+	for range n {
+		pipe(t, b)
+	}
+	per := (measure() - before) / n
+	t.Logf("%d octets each", per)
+	most := uint64(idleBytes)
+	if racing {
+		most *= 4
+	}
+	if per > most {
+		t.Errorf("%d octets each", per)
+	}
+}
+
+// idleBytes is the most that an idle connection may cost, the test's end of it included.
+const idleBytes = 15 << 10

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -77,8 +78,11 @@ type conn struct {
 	reads   atomic.Uint64 // for the heartbeat
 	running atomic.Bool
 	closing atomic.Bool // connection.close was sent
-	ended   atomic.Bool // no more heartbeats
+	ended   atomic.Bool // no more timers
+	holding atomic.Bool // something was delivered that must be settled
+	audit   atomic.Bool // the reader is to look for deliveries that are held too long
 	beat    *time.Timer
+	patrol  *time.Timer
 }
 
 // capabilities are those of the client that matter here.
@@ -125,6 +129,11 @@ func (c *conn) serve() {
 			c.reads.Add(1)
 			c.end += n
 			c.parse(n)
+		}
+		if err != nil && c.audit.Swap(false) && errors.Is(err, os.ErrDeadlineExceeded) && !c.closing.Load() {
+			_ = c.nc.SetReadDeadline(time.Time{})
+			c.closeOverdue()
+			continue
 		}
 		if err != nil {
 			if c.state != stDone && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
@@ -340,8 +349,10 @@ func (c *conn) discard(d time.Duration) {
 // finish releases everything that the connection holds.
 func (c *conn) finish() {
 	c.ended.Store(true)
-	if c.beat != nil {
-		c.beat.Stop()
+	for _, t := range []*time.Timer{c.beat, c.patrol} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	c.commit()
 	c.closeChannels()

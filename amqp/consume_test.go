@@ -308,3 +308,26 @@ func TestStalledConsumer(t *testing.T) {
 		next(t, stalled)
 	}
 }
+
+// A client that holds a delivery too long loses its channel, and the message goes to another.
+func TestConsumerTimeout(t *testing.T) {
+	b := serve(t, Options{ConsumerTimeout: 100 * time.Millisecond})
+	c := b.client()
+	c.queue("q", nil)
+	closed := c.NotifyClose(make(chan *amqp091.Error, 1))
+	c.send("", "q", "task")
+	next(t, c.subscribe("q"))
+	select {
+	case e := <-closed:
+		equal(t, "closed by", e, `Exception (406) Reason: "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 100 ms. `+
+			`This timeout value can be configured, see consumers doc guide to learn more"`)
+	case <-time.After(patience):
+		t.Fatal("the channel stays open")
+	}
+	// The connection lives on, and who settles in time is left alone.
+	again := &client{t, channelOf(t, c.conn), c.conn}
+	d := next(t, again.subscribe("q"))
+	equal(t, "redelivered", d.Redelivered, true)
+	again.must(d.Ack(false))
+	equal(t, "left", again.drain("q"), "[]")
+}

@@ -3,6 +3,7 @@ package amqp
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"trivium/amqp/wire"
 	"trivium/core"
@@ -39,6 +40,11 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	m := &c.s.metrics
 	bytes, again := 0, 0
 	var skip []core.Offset
+	now := int64(0)
+	if !k.noAck {
+		now = time.Now().UnixNano()
+		c.holding.Store(true)
+	}
 	ch.mu.Lock()
 	c.out.lock()
 	buf := c.out.mu.buf
@@ -58,7 +64,7 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 		ch.mu.lastTag++
 		tag := ch.mu.lastTag
 		if !k.noAck {
-			ch.mu.unacked.push(delivery{tag: tag, offset: d.Offset, cursor: k.cursor, consumer: k})
+			ch.mu.unacked.push(delivery{tag: tag, offset: d.Offset, cursor: k.cursor, consumer: k, at: now})
 		}
 		redelivered := d.Redelivered && k.stream == nil
 		buf = wire.AppendDeliver(buf, ch.id, k.tag, tag, redelivered, msg.exchange, msg.key)

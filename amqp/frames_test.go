@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trivium/amqp/wire"
+	"trivium/core"
 )
 
 // raw is a client that may send anything.
@@ -229,7 +230,11 @@ func TestTune(t *testing.T) {
 		r.send(0, &c.ok)
 		equal(t, fmt.Sprint(c.ok), r.ending(), c.want)
 	}
+	if err := b.core.Committed(func(tx *core.Tx) error { b.core.CreateNamespace(tx, "shop"); return nil }); err != nil {
+		t.Fatal(err)
+	}
 	for vhost, want := range map[string]string{
+		"shop":    "connection NOT_ALLOWED - access to vhost 'shop' refused for user 'guest' (10.40)",
 		"nix":     "connection NOT_ALLOWED - vhost nix not found (10.40)",
 		"default": "connection NOT_ALLOWED - vhost default not found (10.40)",
 	} {

@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"fmt"
+	"time"
 
 	"trivium/amqp/wire"
 	"trivium/core"
@@ -170,7 +171,8 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	ch.mu.lastTag++
 	tag := ch.mu.lastTag
 	if !m.NoAck {
-		ch.mu.unacked.push(delivery{tag: tag, offset: d.Offset, cursor: cur})
+		ch.mu.unacked.push(delivery{tag: tag, offset: d.Offset, cursor: cur, at: time.Now().UnixNano()})
+		c.holding.Store(true)
 	}
 	c.out.lock()
 	buf := wire.AppendMethod(c.out.mu.buf, ch.id, &wire.BasicGetOk{

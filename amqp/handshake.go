@@ -205,6 +205,7 @@ func (c *conn) openVHost(m *wire.ConnectionOpen) error {
 	c.running.Store(true)
 	_ = c.nc.SetReadDeadline(time.Time{})
 	c.startHeart()
+	c.startPatrol()
 	c.send(0, &wire.ConnectionOpenOk{})
 	c.log.Debug("connection open", "user", c.user.User, "vhost", m.VHost)
 	return nil

@@ -22,6 +22,7 @@ const (
 	DefaultMaxMessageSize   = 16 << 20
 	DefaultHandshakeTimeout = 10 * time.Second
 	DefaultRefusalDelay     = 3 * time.Second
+	DefaultConsumerTimeout  = 30 * time.Minute
 )
 
 // acceptPause is how long to wait for file descriptors to become free.
@@ -43,6 +44,8 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// RefusalDelay is how long a client that failed to log in waits for the end of its connection.
 	RefusalDelay time.Duration
+	// ConsumerTimeout is how long a delivery may stay unsettled before its channel is closed; negative means for ever.
+	ConsumerTimeout time.Duration
 }
 
 // Server is the AMQP door.
@@ -83,6 +86,7 @@ func New(o Options) *Server {
 	def(&o.Heartbeat, DefaultHeartbeat)
 	def(&o.HandshakeTimeout, DefaultHandshakeTimeout)
 	def(&o.RefusalDelay, DefaultRefusalDelay)
+	def(&o.ConsumerTimeout, DefaultConsumerTimeout)
 	s := &Server{Options: o}
 	s.mu.listeners = map[net.Listener]struct{}{}
 	s.mu.conns = map[*conn]struct{}{}

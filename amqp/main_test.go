@@ -31,6 +31,7 @@ type broker struct {
 	addr   string
 	store  *storage.Store
 	core   *core.Broker
+	auth   *auth.Store
 	server *Server
 	served chan error
 	down   bool
@@ -59,7 +60,8 @@ func (b *broker) up() {
 		b.t.Fatal(err)
 	}
 	o := b.opts
-	o.Broker, o.Auth, o.Log = b.core, new(auth.Store), log
+	b.auth = new(auth.Store)
+	o.Broker, o.Auth, o.Log = b.core, b.auth, log
 	b.server = New(o)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

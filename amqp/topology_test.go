@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"trivium/core"
 )
 
 // reached publishes and says which of the queues got it.
@@ -211,4 +213,28 @@ func TestPurgeAndDeleteCount(t *testing.T) {
 	n, err = c.QueueDelete("q", false, false, false)
 	c.must(err)
 	equal(t, "deleted", n, 2)
+}
+
+// Every vhost is a world of its own.
+func TestVHosts(t *testing.T) {
+	b := serve(t, Options{})
+	if err := b.core.Committed(func(tx *core.Tx) error { b.core.CreateNamespace(tx, "shop"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.auth.Add("anna", "secret", "shop"); err != nil {
+		t.Fatal(err)
+	}
+	here := b.client()
+	conn := dial(t, "amqp://anna:secret@"+b.addr+"/shop")
+	there := &client{t, channelOf(t, conn), conn}
+	for _, c := range []*client{here, there} {
+		c.queue("q", nil)
+		c.must(c.QueueBind("q", "k", "amq.topic", false, nil))
+	}
+	here.send("amq.topic", "k", "here")
+	there.send("amq.topic", "k", "there")
+	equal(t, "here", here.drain("q"), "[here]")
+	equal(t, "there", there.drain("q"), "[there]")
+	_, err := there.QueueDeclarePassive("nix", true, false, false, false, nil)
+	equal(t, "name of the vhost", err, `Exception (404) Reason: "NOT_FOUND - no queue 'nix' in vhost 'shop'"`)
 }

@@ -12,6 +12,7 @@ type delivery struct {
 	offset   core.Offset
 	cursor   *core.Cursor
 	consumer *consumer // nil: it came by basic.get
+	at       int64     // when it was delivered, unix nanoseconds
 	settled  bool
 }
 
@@ -117,6 +118,16 @@ func (u *unacked) trim() {
 		u.list = slices.Delete(u.list, 0, n)
 		u.holes -= n
 	}
+}
+
+// oldest is when the first unsettled delivery went out; 0 if there is none.
+func (u *unacked) oldest() int64 {
+	for i := range u.list {
+		if !u.list[i].settled {
+			return u.list[i].at
+		}
+	}
+	return 0
 }
 
 // restore puts deliveries back that were taken: those of a transaction that is rolled back.
