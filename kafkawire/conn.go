@@ -124,7 +124,7 @@ func (c *conn) next() ([]byte, error) {
 	}
 	n := int(int32(binary.BigEndian.Uint32(c.in[c.r:])))
 	limit := c.s.o.MaxControlBytes
-	if have < 6 || binary.BigEndian.Uint16(c.in[c.r+4:]) <= wire.Fetch {
+	if have < 6 || binary.BigEndian.Uint16(c.in[c.r+4:]) == wire.Produce {
 		limit = c.s.o.MaxRequestBytes
 	}
 	if n < 8 || n > limit {

@@ -77,7 +77,7 @@ func (c *conn) handleMetadata(_ *slot, q *kmsg.MetadataRequest) kmsg.Response {
 				add(errInvalidTopic, &name, topicID{}, nil)
 			default:
 				add(errUnknownTopic, &name, topicID{}, nil)
-				if (q.Version < 4 || q.AllowAutoTopicCreation) && !c.s.o.NoAutoCreate {
+				if (q.Version < 4 || q.AllowAutoTopicCreation) && !c.s.o.NoAutoCreate && len(create) < maxPartitions {
 					create = append(create, name)
 				}
 			}

@@ -33,7 +33,7 @@ type Options struct {
 	Auth   *auth.Store
 	Log    *slog.Logger
 
-	// MaxRequestBytes bounds a request that carries data (socket.request.max.bytes).
+	// MaxRequestBytes bounds a produce request (socket.request.max.bytes).
 	// MaxControlBytes bounds every other request: they have no bulk, and decoding
 	// one takes many times its size.
 	MaxRequestBytes, MaxControlBytes int
@@ -104,12 +104,15 @@ type Server struct {
 		closing   bool
 	}
 	running sync.WaitGroup
+	// stopping is closed by Shutdown.
+	stopping chan struct{}
 }
 
 // New makes the door. It reads topics and groups that are stored.
 func New(o Options) *Server {
 	o.defaults()
 	s := &Server{o: o, log: o.Log, broker: o.Broker, ns: o.Broker.Namespace(core.DefaultNamespace)}
+	s.stopping = make(chan struct{})
 	s.mu.listeners = make(map[net.Listener]struct{})
 	s.mu.conns = make(map[*conn]struct{})
 	s.topics = newRegistry(s.ns, s.log)
@@ -163,15 +166,20 @@ func (s *Server) Serve(l net.Listener) error {
 		if err != nil {
 			s.mu.Lock()
 			closing := s.mu.closing
-			delete(s.mu.listeners, l)
 			s.mu.Unlock()
 			if closing {
 				return nil
 			}
-			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-				continue
+			if errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("kafka: accept: %w", err)
 			}
-			return fmt.Errorf("kafka: accept: %w", err)
+			// No descriptors left, or a client that was gone already.
+			s.log.Warn("kafka: accept", "err", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-s.stopping:
+			}
+			continue
 		}
 		s.start(nc)
 	}
@@ -201,11 +209,17 @@ func (s *Server) start(nc net.Conn) {
 	}()
 }
 
+// acceptPause is how long accepting waits after an error.
+const acceptPause = 50 * time.Millisecond
+
 // Shutdown stops accepting and reading. What was stored is still answered;
 // joins and long polls are not. It waits until every connection has ended, at the
 // latest when ctx ends: then they are cut.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
+	if !s.mu.closing {
+		close(s.stopping)
+	}
 	s.mu.closing = true
 	for l := range s.mu.listeners {
 		l.Close()
@@ -227,7 +241,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for c := range s.mu.conns {
-		c.nc.Close()
+		c.cut(ctx.Err())
 	}
 	s.mu.Unlock()
 	<-done

@@ -216,6 +216,13 @@ func (c *conn) endLocked(err error) {
 	c.nc.Close()
 }
 
+// cut ends the connection whatever it waits for.
+func (c *conn) cut(err error) {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	c.endLocked(err)
+}
+
 // settle waits until everything that was stored is answered, then ends the
 // connection. The reader calls it when nothing more comes in.
 func (c *conn) settle(err error) {

@@ -284,6 +284,16 @@ func TestWriteKeyed(t *testing.T) {
 	if st.LastByKey("orders.a") != 2 || st.LastByKey("orders.b") != 1 || st.Log(0).End() != 3 {
 		t.Fatalf("last of a %d, of b %d, end %d", st.LastByKey("orders.a"), st.LastByKey("orders.b"), st.Log(0).End())
 	}
+	// A batch of several records of an idempotent producer, and its retry.
+	for range 2 {
+		p := request[*kmsg.ProduceResponse](s, c, idempotent(s.topicID("nats.K"), 7, 0, rs...)).Topics[0].Partitions[0]
+		if p.ErrorCode != 0 || p.BaseOffset != 3 {
+			t.Fatalf("offset %d, error %d", p.BaseOffset, p.ErrorCode)
+		}
+	}
+	if end := st.Log(0).End(); end != 6 {
+		t.Fatalf("end %d", end)
+	}
 	for i, r := range s.consume(c, 3) {
 		if string(r.Key) != string(rs[i].Key) || string(r.Value) != string(rs[i].Value) || r.Offset != int64(i) {
 			t.Fatalf("%+v", r)

@@ -4,6 +4,10 @@ package wire
 // of magic 0 and 1. Lower ones are advertised all the same: see the server.
 const ProduceMin, ProduceMax = 3, 13
 
+// maxProducePartitions bounds the batches of one request: what is kept of one is
+// many times the few bytes that it may take.
+const maxProducePartitions = 1 << 16
+
 // ProduceRequest is a decoded Produce request and, once its results are filled
 // in, its response. It refers to the frame, and is meant to be used again.
 type ProduceRequest struct {
@@ -68,19 +72,37 @@ func (q *ProduceRequest) Decode(version int16, body []byte) error {
 			p := ProducePartition{Partition: r.Int32(), AppendTime: -1}
 			p.Records = r.Bytes(flex)
 			r.Tags(flex)
-			for i := t.From; i < len(q.Partitions) && !r.bad; i++ {
-				if q.Partitions[i].Partition == p.Partition {
-					q.Partitions[i].Dropped = true
-				}
+			if q.Partitions = append(q.Partitions, p); len(q.Partitions) > maxProducePartitions {
+				r.fail()
 			}
-			q.Partitions = append(q.Partitions, p)
 		}
 		r.Tags(flex)
 		t.To = len(q.Partitions)
+		dropEarlier(q.Partitions[t.From:])
 		q.Topics = append(q.Topics, t)
 	}
 	r.Tags(flex)
 	return r.Err()
+}
+
+// dropEarlier marks all but the last batch for each partition.
+func dropEarlier(ps []ProducePartition) {
+	const few = 16
+	if len(ps) <= few {
+		for i := range ps {
+			for j := i + 1; j < len(ps); j++ {
+				ps[i].Dropped = ps[i].Dropped || ps[j].Partition == ps[i].Partition
+			}
+		}
+		return
+	}
+	last := make(map[int32]int, len(ps))
+	for i := range ps {
+		if j, ok := last[ps[i].Partition]; ok {
+			ps[j].Dropped = true
+		}
+		last[ps[i].Partition] = i
+	}
 }
 
 // AppendResponse appends the body of the response.
