@@ -368,3 +368,31 @@ func TestCrossdoorHeadersTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// A sealed stream takes nothing, through whichever door.
+func TestCrossdoorSealedStream(t *testing.T) {
+	s := startCrossdoor(t)
+	r, js := s.rabbit(), s.jetstream(t)
+	cfg := jetstream.StreamConfig{Name: "L", Subjects: []string{"l"}}
+	_, err := js.CreateStream(within(t), cfg)
+	must(t, err)
+	_, err = js.Publish(within(t), "l", []byte("kept"))
+	must(t, err)
+	cfg.Sealed = true
+	stream, err := js.UpdateStream(within(t), cfg)
+	must(t, err)
+	if _, err := js.Publish(within(t), "l", nil); err == nil {
+		t.Error("NATS wrote")
+	}
+	if err := s.kafka().ProduceSync(within(t), record("nats.L", "l", "")).FirstErr(); !errors.Is(err, kerr.InvalidRecord) {
+		t.Errorf("Kafka wrote: %v", err)
+	}
+	c, err := r.ch.PublishWithDeferredConfirm("amq.nats", "l", false, false, amqp.Publishing{})
+	must(t, err)
+	if acked, err := c.WaitContext(within(t)); acked || err != nil {
+		t.Errorf("AMQP wrote: %v %v", acked, err)
+	}
+	info, err := stream.Info(within(t))
+	must(t, err)
+	wantEqual(t, "messages", info.State.Msgs, 1)
+}

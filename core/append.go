@@ -1,5 +1,7 @@
 package core
 
+import "errors"
+
 // Expect are conditions on an Append. The zero value expects nothing.
 type Expect struct {
 	// Last is the offset that must be the stream's last one (First-1 = none yet).
@@ -21,7 +23,8 @@ type Expect struct {
 // "messages per key"), TooLarge, WrongLast (Got holds the actual last
 // offset), WrongLastID, OutOfSequence, Fenced, Unwritable. Duplicate (by ID or Producer) is
 // an error too, whose Got is the offset of the first copy; Durable says if that
-// one is on disk yet: if not, wait for a later Completion before answering.
+// one is on disk yet: if not, wait for tx's Completion before answering. Invalid: the stream
+// is Sealed.
 func (s *Stream) Append(tx *Tx, partition int, e *Entry, x *Expect) (Offset, error) {
 	p := s.partition(partition)
 	switch {
@@ -37,7 +40,16 @@ func (s *Stream) Append(tx *Tx, partition int, e *Entry, x *Expect) (Offset, err
 	if c.MaxMessageSize > 0 && int64(len(e.Data)) > c.MaxMessageSize {
 		return NoOffset, s.refuse(TooLarge, "")
 	}
+	if c.Sealed {
+		return NoOffset, s.refuse(Invalid, "a stream that is not sealed")
+	}
 	if err := p.unique(tx, e, c); err != nil {
+		var dup *Error
+		if errors.As(err, &dup) && dup.Code == Duplicate && !dup.Durable {
+			// The first copy is on its way to disk in an earlier transaction. This one is
+			// made to follow it there, so that its completion tells of both.
+			tx.Note(0, nil)
+		}
 		return NoOffset, err
 	}
 	if x != nil {

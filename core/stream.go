@@ -40,6 +40,7 @@ type StreamConfig struct {
 	Volatile   bool   `json:",omitzero"` // memory only
 	// Internal streams are their door's own business: other doors do not show them.
 	Internal  bool      `json:",omitzero"`
+	Sealed    bool      `json:",omitzero"` // takes no messages any more
 	Retention Retention `json:",omitzero"`
 	Overflow  Overflow  `json:",omitzero"`
 	// OverflowPerKey applies Overflow to MaxMessagesPerKey too; otherwise that

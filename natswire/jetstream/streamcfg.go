@@ -359,7 +359,7 @@ func exceeding(l server.StreamConsumerLimits, cs []*consumer) string {
 func coreStream(c *server.StreamConfig, doc []byte) core.StreamConfig {
 	positive := func(n int64) int64 { return max(n, 0) }
 	out := core.StreamConfig{
-		Realm: Realm, Name: c.Name, Partitions: 1, Volatile: c.Storage == server.MemoryStorage,
+		Realm: Realm, Name: c.Name, Partitions: 1, Volatile: c.Storage == server.MemoryStorage, Sealed: c.Sealed,
 		OverflowPerKey: c.DiscardNewPer, MaxMessages: positive(c.MaxMsgs), MaxBytes: positive(c.MaxBytes),
 		MaxMessagesPerKey: positive(c.MaxMsgsPer), MaxMessageSize: entrySize(c.MaxMsgSize),
 		MaxAge: c.MaxAge, Expiring: c.AllowMsgTTL, DedupWindow: c.Duplicates, KeyIndex: true, Doc: doc,
