@@ -488,6 +488,13 @@ func (c *Cursor) sortAhead(end Offset) {
 	}
 }
 
+// stale reports whether a message of e is not stored any more: it was deleted before
+// e was read, or since. A queue's messages are removed through its cursor, which
+// forgets what it read.
+func (c *Cursor) stale(e *Entry, o Offset) bool {
+	return (e.Count > 1 || c.q == nil) && !c.p.log.Live(o)
+}
+
 // assign decides who gets what was read, when the Log ended at end, in order, and
 // reports whether it ran out of messages. Requires: mu.
 func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
@@ -500,7 +507,7 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 			// settled while it was read
 		case x.offset >= end:
 			return false // picked while on its way to disk
-		case x.entry == nil || x.entry.Count > 1 && !c.p.log.Live(x.offset):
+		case x.entry == nil || c.stale(x.entry, x.offset):
 			if f != nil { // deleted
 				c.mu.flights.remove(f)
 			}
@@ -534,7 +541,7 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 				c.skip(o)
 			}
 			if c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) || !c.wants(c.keyAt(e, o)) ||
-				e.Count > 1 && !c.p.log.Live(o) || c.hidden(e, o) {
+				c.stale(e, o) || c.hidden(e, o) {
 				c.skip(o + 1)
 				continue
 			}
