@@ -22,6 +22,7 @@ type commit struct {
 	arena []byte // reply subjects
 	says  []say
 	after []func() // what follows a durable ack
+	wrote bool     // the Tx changes something
 
 	// run is the acks of one consumer and kind that are not yet settled.
 	run struct {
@@ -119,6 +120,9 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 	}
 	if err != nil {
 		return s.refusal(err, cfg)
+	}
+	if eng.current != nil {
+		eng.current.wrote = true
 	}
 	if len(h.rollup) > 0 {
 		s.core.Rollup(tx, 0, o, !equalFold(h.rollup, server.JSMsgRollupAll))
@@ -237,14 +241,22 @@ func (e *Engine) End(tx *core.Tx) {
 	}
 	e.current = nil
 	c.settle()
-	c.tx = nil
+	if len(c.says) > 0 && !c.wrote {
+		// What is said is about earlier transactions: a duplicate's first copy, an ack
+		// repeated, a refusal after what was accepted. It must not overtake them, as it
+		// would in a Tx without changes, which completes at once.
+		tx.Note(0, nil)
+	}
+	c.tx, c.wrote = nil, false
 	tx.Then(c)
 }
 
 // settle writes the acks gathered for one consumer.
 func (c *commit) settle() {
 	if len(c.run.os) > 0 {
-		c.run.c.cursor.Settle(c.tx, c.run.os...)
+		if c.run.c.cursor.Settle(c.tx, c.run.os...) > 0 {
+			c.wrote = true
+		}
 		c.run.os = c.run.os[:0]
 	}
 	c.run.c = nil
