@@ -126,6 +126,7 @@ func (ch *channel) cancel(m *wire.BasicCancel) error {
 	ch.mu.Unlock()
 	if k != nil {
 		k.close()
+		ch.c.endCursors(map[string]*consumer{k.tag: k})
 	}
 	ch.answer(m.NoWait, &wire.BasicCancelOk{ConsumerTag: m.ConsumerTag})
 	return nil

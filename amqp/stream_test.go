@@ -100,6 +100,33 @@ func TestStreamCredit(t *testing.T) {
 	equal(t, "after the first is gone", logOf(t, b.client().reader("log", 1, int64(3)), 2), "[3:4 4:5]")
 }
 
+// A reader's place ends with it: with its cancel, its channel, its connection.
+func TestStreamReaderLeavesNothing(t *testing.T) {
+	b := serve(t, Options{})
+	c := b.client()
+	c.queue("log", amqp091.Table{"x-queue-type": "stream"})
+	c.send("", "log", "1", "2", "3")
+	cursors := func() (n int) {
+		b.core.Namespace(core.DefaultNamespace).Stream(Realm, "log").Cursors(func(*core.Cursor) bool { n++; return true })
+		return n
+	}
+	c.must(c.Qos(2, 0, false))
+	ds, err := c.Consume("log", "reader", false, false, false, false, amqp091.Table{"x-stream-offset": "first"})
+	c.must(err)
+	got := take(t, ds, 2)
+	equal(t, "cursors", cursors(), 1)
+	c.must(c.Cancel("reader", false))
+	equal(t, "cursors after the cancel", cursors(), 0)
+	c.must(got[0].Ack(false)) // still the channel's to settle
+	c.reader("log", 1, "first")
+	c.must(c.Channel.Close())
+	equal(t, "cursors after the channel", cursors(), 0)
+	c2 := b.client()
+	c2.reader("log", 1, "first")
+	c2.must(c2.conn.Close())
+	equal(t, "cursors after the connection", cursors(), 0)
+}
+
 func TestStreamRestart(t *testing.T) {
 	b := serve(t, Options{})
 	c := b.client()
