@@ -21,6 +21,10 @@ const (
 	keepRead  = 4 << 20 // larger ones are left to the collector
 )
 
+// maxClassicBytes bounds a request of the old encoding: its decoder makes room
+// for as many elements as there are bytes, a hundred times their size.
+const maxClassicBytes = 1 << 20
+
 var (
 	errHangup   = errors.New("kafka: the protocol wants the connection closed")
 	errStopping = errors.New("kafka: shutting down")
@@ -250,6 +254,9 @@ func (c *conn) handle(frame []byte) error {
 	}
 	if err := wire.CheckFlexible(h.Key, h.Version, body); err != nil {
 		return err
+	}
+	if len(body) > maxClassicBytes && !wire.Flexible(h.Key, h.Version) {
+		return errFrame
 	}
 	q := kmsg.RequestForKey(h.Key)
 	q.SetVersion(h.Version)

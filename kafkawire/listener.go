@@ -62,7 +62,7 @@ func (o *Options) defaults() {
 		}
 	}
 	def(&o.MaxRequestBytes, 100<<20)
-	def(&o.MaxControlBytes, 8<<20)
+	def(&o.MaxControlBytes, 4<<20)
 	def(&o.MaxFetchBytes, 55<<20)
 	def(&o.MaxInFlight, 1024)
 	def(&o.MaxSessions, 1000)

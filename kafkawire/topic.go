@@ -44,6 +44,7 @@ type topic struct {
 	internal bool
 	configs  map[string]string // explicit ones
 	settings settings
+	from     viewSource // of a view
 }
 
 // settings are the parsed configs that have an effect here.
@@ -120,7 +121,7 @@ func (r *registry) byID(id topicID) *topic {
 	t := r.mu.byID[id]
 	r.mu.RUnlock()
 	if t != nil && r.current(t) {
-		return t
+		return r.of(t.stream)
 	}
 	if t != nil {
 		r.forget(t.stream)
@@ -173,10 +174,10 @@ func (r *registry) of(s *core.Stream) *topic {
 	r.mu.RLock()
 	t := r.mu.byStream[s]
 	r.mu.RUnlock()
-	if t != nil {
-		return t
+	if t == nil || !t.own && t.from != sourceOf(s.Config()) {
+		return r.put(s)
 	}
-	return r.put(s)
+	return t
 }
 
 // put reads a stream's configuration, at first or after a change.
@@ -197,6 +198,7 @@ func (r *registry) put(s *core.Stream) *topic {
 		t.settings = parseSettings(t.configs)
 		t.settings.compact = false // its own door decides what a key may be
 		t.settings.keyed, t.settings.dedup = c.KeyIndex, c.DedupWindow > 0
+		t.from = sourceOf(c)
 	}
 	r.mu.Lock()
 	r.mu.byStream[s] = t

@@ -914,7 +914,7 @@ func playGroups(p *player) {
 	p.say("join")
 	r := join(9, nil)
 	id := r.MemberID
-	r = join(9, func(q *kmsg.JoinGroupRequest) { q.MemberID = id })
+	join(9, func(q *kmsg.JoinGroupRequest) { q.MemberID = id })
 	describe := func(version int16, groups ...string) {
 		q := kmsg.NewPtrDescribeGroupsRequest()
 		q.Groups = groups

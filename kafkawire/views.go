@@ -3,6 +3,7 @@ package kafkawire
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"trivium/core"
 )
@@ -46,6 +47,17 @@ func (r *registry) view(name string) *topic {
 		return t == nil
 	})
 	return t
+}
+
+// viewSource is what a view takes from its stream, which its own door may change.
+type viewSource struct {
+	maxAge, dedupWindow              time.Duration
+	maxBytes, maxMessageSize, perKey int64
+	compact, keyIndex                bool
+}
+
+func sourceOf(c core.StreamConfig) viewSource {
+	return viewSource{c.MaxAge, c.DedupWindow, c.MaxBytes, c.MaxMessageSize, c.MaxMessagesPerKey, c.Compact, c.KeyIndex}
 }
 
 // viewConfigs shows another door's stream as topic configs.

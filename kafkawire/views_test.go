@@ -158,6 +158,24 @@ func TestViewRefusals(t *testing.T) {
 		t.Errorf("configs: %v %v", cs, err)
 	}
 
+	// What its own door changes is seen here.
+	err = s.broker.Committed(func(tx *core.Tx) error {
+		c := st.Config()
+		c.MaxMessageSize = 4321
+		return st.Update(tx, c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cs, err = adm.DescribeTopicConfigs(s.ctx(), "nats.S"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cs[0].Configs {
+		if c.Key == "max.message.bytes" && *c.Value != "4321" {
+			t.Errorf("max.message.bytes is %s", *c.Value)
+		}
+	}
+
 	// A topic really called so wins, whichever was there first.
 	s.stream(core.StreamConfig{Realm: "nats", Name: "T", Partitions: 1})
 	s.topic("nats.T", 2, nil)
