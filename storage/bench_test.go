@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // The benchmarks run on the real file system: TMPDIR says where.
@@ -32,7 +34,27 @@ func benchStore(b *testing.B, logs int) (*Store, []*Log) {
 			ls[i] = tx.CreateLog(LogOptions{})
 		}
 	})
+	if b.N > 1 {
+		warm(b, s)
+	}
 	return s, ls
+}
+
+// warm writes every journal file once: what is measured is the steady state.
+func warm(b *testing.B, s *Store) {
+	var l *Log
+	data := make([]byte, 1<<20)
+	commit(b, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
+	for range s.o.JournalBytes >> 20 {
+		commit(b, s, func(tx *Tx) {
+			tx.Append(l, &Entry{Data: data})
+			tx.Delete(l, 0, l.Next())
+		})
+	}
+	commit(b, s, func(tx *Tx) { tx.DropLog(l) })
+	if err := s.Checkpoint(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // benchAppend measures b.N entries of size bytes, batch of them per transaction, by
@@ -41,7 +63,7 @@ func benchStore(b *testing.B, logs int) (*Store, []*Log) {
 func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offset) {
 	s, ls := benchStore(b, logs)
 	defer s.Close()
-	data := make([]byte, size)
+	data := different(size)
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	end := make(chan struct{})
@@ -60,7 +82,7 @@ func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offse
 				for range batch {
 					l := ls[i%len(ls)]
 					i += 7
-					e = Entry{Data: data}
+					e = Entry{Data: data[i&1]}
 					o := tx.Append(l, &e)
 					if keep >= 0 && o >= keep {
 						tx.Delete(l, o-keep, o-keep+1)
@@ -83,6 +105,9 @@ func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offse
 	m := s.Metrics()
 	b.ReportMetric(float64(b.N)/float64(m.Frames), "entries/frame")
 }
+
+// different returns payloads that are not stored once when they are appended in turn.
+func different(size int) [2][]byte { return [2][]byte{make([]byte, size), make([]byte, size)} }
 
 func BenchmarkAppend(b *testing.B) {
 	for _, x := range []struct{ logs, callers, depth, batch, size int }{
@@ -211,3 +236,96 @@ func benchBare(b *testing.B, callers, depth, batch, size int) {
 	wake.Signal()
 	mu.Unlock()
 }
+
+// BenchmarkRecover opens a store that was killed with so much in its journal and in
+// segments.
+func BenchmarkRecover(b *testing.B) {
+	for _, x := range []struct {
+		name              string
+		logs, size        int
+		segments, journal int64
+	}{
+		{"1GB-segments/1KiB", 100, 1024, 1 << 30, 100 << 20},
+		{"journal-only/1KiB", 100, 1024, 0, 240 << 20},
+		{"journal-only/128B", 10000, 128, 0, 240 << 20},
+		{"100k-logs/128B", 100000, 128, 0, 40 << 20},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			fs := vfs.Default
+			dir := b.TempDir()
+			o := Options{FS: fs, Dir: dir + "/a", Log: testOptions(nil).Log, Durability: OS}
+			s := mustOpen(b, o, nil)
+			ls := make([]*Log, x.logs)
+			commit(b, s, func(tx *Tx) {
+				for i := range ls {
+					ls[i] = tx.CreateLog(LogOptions{})
+				}
+			})
+			data := different(x.size)
+			fill := func(n int64) {
+				for i := 0; n > 0; {
+					commit(b, s, func(tx *Tx) {
+						for range 1000 {
+							tx.Append(ls[i%len(ls)], &Entry{Data: data[i&1]})
+							i++
+							n -= int64(x.size + 30)
+						}
+					})
+				}
+			}
+			fill(x.segments)
+			if err := s.Checkpoint(); err != nil {
+				b.Fatal(err)
+			}
+			s.settler.work.Lock() // what comes now stays in the journal
+			fill(x.journal)
+			// As a kill would leave it.
+			if err := copyDir(dir+"/a", dir+"/b"); err != nil {
+				b.Fatal(err)
+			}
+			m := s.Metrics()
+			s.settler.work.Unlock()
+			s.Close()
+			o.Dir = dir + "/b"
+			b.ResetTimer()
+			for b.Loop() {
+				s, err := Open(o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Recover(counting{new(int)}); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				s.settler.work.Lock()
+				s.abandon()
+				s.settler.work.Unlock()
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(m.JournalPending)/1e6, "journal-MB")
+			b.ReportMetric(float64(m.Segments), "segments")
+		})
+	}
+}
+
+type counting struct{ n *int }
+
+func (c counting) ReplayAppend(pos Position, log LogID, e *Entry)            { *c.n++ }
+func (c counting) ReplayDelete(pos Position, log LogID, from, to Offset)     {}
+func (c counting) ReplayNote(pos Position, owner uint64, data []byte)        {}
+func (c counting) Checkpoint(at Position, set func(key, value []byte)) error { return nil }
+
+// abandon ends a store without a checkpoint, so that it can be opened again as it was.
+func (s *Store) abandon() {
+	s.seq.Lock()
+	s.seq.closing = true
+	s.seq.wake.Signal()
+	s.seq.Unlock()
+	close(s.stop)
+	s.settler.work.Unlock()
+	s.work.Wait()
+	s.settler.work.Lock()
+	s.release()
+}
+
+func copyDir(from, to string) error { return os.CopyFS(to, os.DirFS(from)) }

@@ -17,22 +17,64 @@
 // Begin takes the sequencer lock. Append, Delete, Set, Note write straight into
 // the buffer of the cycle that is being gathered, and assign offsets. Commit
 // releases the lock. The journal's one writer takes the gathered buffer, writes
-// it, syncs it, then completes the cycle: Logs' visible ends advance, index
-// writes go to Pebble, Watchers are told once per Log, Completions run in the
-// order of their transactions. So offsets are decided in order, and shown when
-// they are durable.
+// it, syncs it, and hands the cycle to the completer: index writes go to Pebble,
+// the Logs' visible ends advance, Watchers are told once per Log, Completions
+// run in the order of their transactions. So offsets are decided in order, and
+// shown when they are durable. Deletes take effect on reads when they are decided,
+// and on disk with their frame.
+//
+// A transaction with nothing for the journal completes at once, unless one of its Logs
+// has something on its way to disk: then it goes along with the next cycle.
+//
+// Recent entries are read from the buffers their frames were encoded in, as long
+// as the cache has room, then from the journal, and when they have settled from
+// their segment.
+//
+// # Settling
+//
+// When the journal has grown, one goroutine takes its oldest file, copies
+// what is still live there to new segments, a Log at a time, has the owner write
+// its state, flushes the index, and gives the file back to the journal. Segments are files,
+// or values of the index where they are small. They are never changed: small
+// neighbours are merged, and those of which little is live are written anew.
+// A row of the index may reflect deletes that are not durable yet, so it is
+// committed only after they are (Store.barrier). While the journal is full, Begin
+// waits.
 //
 // # Recovery
 //
-// Open opens Pebble, reads the position it reflects, reapplies the index writes
-// of later frames, and rebuilds the Logs' tails. Then the owner of the state
-// above (core) loads its checkpoints with Get and Scan, and Recover replays to
-// it every append, delete and note since the last checkpoint; the owner ignores
-// what is not newer than the position its own checkpoint of that object carries.
+// Open opens Pebble, reads the position it reflects and that of the last
+// checkpoint, loads a row per Log and per segment, replays the frames after the
+// checkpoint into the Logs' tails, and reapplies those index writes that Pebble
+// lacks. Then the owner of the state above (core) loads its checkpoints with Get
+// and Scan, and Recover replays to it every append, delete and note since the
+// last checkpoint; the owner ignores what is not newer than the position its own
+// checkpoint of that object carries. Segments are opened when they are first read.
 //
 // # Failed writes
 //
 // A failed write or sync is final: it fails every Completion of its cycle, is
 // never retried, and turns the store read-only. A restart recovers all that was
-// acknowledged.
+// acknowledged. Stored bytes that are not what was written are reported (logged
+// as errors, returned as CorruptError) and cost only themselves.
+//
+// # On disk
+//
+//	LOCK             held by the process that uses the directory
+//	journal/         files of frames: journal.go, frame.go; operations: op.go
+//	segments/        segment files: segment.go
+//	index/           Pebble; its keys: index.go, run.go
+//
+// Each of those files of this package describes its format byte by byte. Every
+// format carries a version.
+//
+// # Locks, in order
+//
+//  1. settler.work: held during a pass of the settler or a checkpoint.
+//  2. seq: the sequencer, from Begin to Commit.
+//  3. Log.mu: what one Log retains.
+//  4. the rest, each by itself: logs, cache.mu, done.mu, settler.mu, shown,
+//     segments.mu, diskJournal.mu.
+//
+// Only settler.work is held across I/O.
 package storage

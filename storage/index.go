@@ -61,6 +61,8 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *i
 			x, err = nil, fmt.Errorf("storage: open index: %w", cause)
 		}
 	}()
+	// Most of what is large here are entries, which producers compress if it helps.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	db, err := pebble.Open(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("storage: open index: %w", err)
