@@ -184,13 +184,11 @@ func (p *partition) note(tx *Tx, e *Entry, messages []Message) {
 			p.keys.add(o, k)
 			p.s.b.changed(p.s.state)
 		}
-		wanted := false
-		for _, c := range p.s.waiting {
-			if c.p == p && c.appended(k) {
-				wanted = true
-			}
+		wanted := p.wantedBy(k)
+		for _, c := range wanted {
+			c.appended(o)
 		}
-		if !wanted && p.s.config().Retention == KeepInterest {
+		if len(wanted) == 0 && p.s.config().Retention == KeepInterest {
 			p.remove(tx, o)
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/avl"
@@ -90,6 +91,9 @@ type Cursor struct {
 	st      runState
 	ds      durableState // guarded by the sequencer
 	timer   timer
+	// news is the last message that matches; looked is where next was when a round
+	// ended: no more than next, unless it was moved back since.
+	news, looked atomic.Int64
 	read    *reader // owned by the run; nil while there is nothing in it
 
 	mu struct {
@@ -143,6 +147,7 @@ func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
 	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
 	cur.mu.cfg, cur.mu.events = c, ev
 	cur.mu.delivered = NoOffset
+	cur.news.Store(int64(maxOffset)) // not known: what was there before
 	cur.timer.fire = cur.wake
 	return cur
 }
@@ -250,6 +255,7 @@ func (c *Cursor) recount() {
 // attach adds c to its stream. Requires: the sequencer, or loading.
 func (s *Stream) attach(c *Cursor) {
 	s.waiting = append(s.waiting, c)
+	c.p.interestChanged()
 	s.mu.Lock()
 	if s.mu.cursors == nil {
 		s.mu.cursors = map[string]*Cursor{}
@@ -341,23 +347,31 @@ func (c *Cursor) Config() CursorConfig {
 // Update replaces the configuration; Name, Durable, Start and Ack must not change.
 func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	old := c.mu.cfg
 	switch {
 	case c.mu.gone:
+		c.mu.Unlock()
 		return &Error{Code: Gone, Op: "update cursor", Name: old.Name}
 	case cfg.Name != old.Name || cfg.Durable != old.Durable || cfg.Ack != old.Ack:
+		c.mu.Unlock()
 		return &Error{Code: Invalid, Op: "update cursor", Name: old.Name}
 	}
 	refilter := !slices.Equal(cfg.Filters, old.Filters)
 	c.mu.cfg = &cfg
 	if refilter {
+		c.mu.epoch++ // what was read is not what matches now
+		c.news.Store(int64(maxOffset))
+		c.p.interestChanged()
 		c.recount()
 	}
 	if c.id != 0 {
 		tx.Set(key(keyCursor, c.s.id, c.id), mustJSON(cursorRecord{cfg, c.created, c.began}))
 	}
 	c.armIdle()
+	c.mu.Unlock()
+	if refilter && c.s.config().Retention == KeepInterest {
+		c.p.release(tx)
+	}
 	tx.wakeAfter(c)
 	return nil
 }
@@ -381,7 +395,6 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 	c.mu.subs, c.mu.fetches, c.mu.active = nil, nil, nil
 	unwatch := c.mu.watching
 	c.mu.watching = false
-	from := c.mu.next
 	c.mu.Unlock()
 
 	if unwatch {
@@ -390,6 +403,7 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 	c.b.timers.clear(&c.timer)
 	if i := slices.Index(c.s.waiting, c); i >= 0 {
 		c.s.waiting = slices.Delete(slices.Clone(c.s.waiting), i, i+1)
+		c.p.interestChanged()
 	}
 	name := c.Config().Name
 	c.s.mu.Lock()
@@ -402,7 +416,7 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 	}
 	tx.forget(c)
 	if !c.s.gone && c.s.config().Retention == KeepInterest {
-		c.p.release(tx, from)
+		c.p.release(tx)
 	}
 	tx.wakeAfter(c) // to tell
 }
@@ -506,7 +520,8 @@ func (c *Cursor) ackedLive() (n int64) {
 	return n
 }
 
-// wants reports whether a message with that key matches the filters.
+// wants reports whether a message with that key matches the filters. Requires: mu or
+// the sequencer.
 func (c *Cursor) wants(k []byte) bool {
 	fs := c.mu.cfg.Filters
 	if len(fs) == 0 {
@@ -520,31 +535,52 @@ func (c *Cursor) wants(k []byte) bool {
 	return false
 }
 
-// appended counts a message that was added to the stream, and reports whether it
-// matches. Requires: the sequencer.
-func (c *Cursor) appended(k []byte) bool {
-	if c.q != nil {
-		return true
+// interestKnown bounds how many keys a partition remembers the cursors of.
+const interestKnown = 4096
+
+// wantedBy returns the cursors whose filters match a key. Requires: the sequencer.
+func (p *partition) wantedBy(k []byte) []*Cursor {
+	if len(p.s.waiting) == 0 {
+		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.wants(k) {
-		return false
+	if cs, ok := p.interest[string(k)]; ok {
+		return cs
 	}
-	c.mu.pending++
-	return true
+	var cs []*Cursor
+	for _, c := range p.s.waiting {
+		if c.p == p && c.wants(k) {
+			cs = append(cs, c)
+		}
+	}
+	if len(p.interest) >= interestKnown {
+		clear(p.interest)
+	}
+	if p.interest == nil {
+		p.interest = map[string][]*Cursor{}
+	}
+	p.interest[string(k)] = cs
+	return cs
 }
 
-// removed uncounts a message that was taken out of the stream. Requires: the
-// sequencer, and a key index.
-func (c *Cursor) removed(p *partition, o Offset, k string) {
-	if c.p != p {
-		return
-	}
+// interestChanged is called when cursors come, go or change their filters.
+// Requires: the sequencer, or loading.
+func (p *partition) interestChanged() { p.interest = nil }
+
+// appended counts a message at o that matches. Requires: the sequencer.
+func (c *Cursor) appended(o Offset) {
+	c.news.Store(int64(o))
+	c.mu.Lock()
+	c.mu.pending++
+	c.mu.Unlock()
+}
+
+// removed uncounts a message that matches and was taken out of the stream.
+// Requires: the sequencer, and a key index.
+func (c *Cursor) removed(o Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if o >= c.mu.next {
-		if c.wants(raw(k)) {
+		if c.mu.acked == nil || !c.mu.acked.Exists(uint64(o)) {
 			c.mu.pending--
 		}
 	} else if f := c.mu.flights.find(o); f != nil && f.attempts == 0 {
@@ -553,11 +589,12 @@ func (c *Cursor) removed(p *partition, o Offset, k string) {
 	}
 }
 
-// keeps reports whether the cursor still needs a message, for KeepInterest.
-func (c *Cursor) keeps(o Offset, k []byte) bool {
+// keeps reports whether the cursor still needs a message that matches, for
+// KeepInterest.
+func (c *Cursor) keeps(o Offset) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mu.gone || !c.wants(k) {
+	if c.mu.gone {
 		return false
 	}
 	if o < c.mu.next {
@@ -567,7 +604,7 @@ func (c *Cursor) keeps(o Offset, k []byte) bool {
 }
 
 // release deletes messages that no cursor keeps any more, after one of them ended.
-func (p *partition) release(tx *Tx, next Offset) {
+func (p *partition) release(tx *Tx) {
 	if p.keys == nil {
 		return
 	}
@@ -581,12 +618,7 @@ func (p *partition) release(tx *Tx, next Offset) {
 
 // kept reports whether any cursor keeps a message. Requires: the sequencer.
 func (p *partition) kept(o Offset, k []byte) bool {
-	for _, c := range p.s.waiting {
-		if c.p == p && c.keeps(o, k) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.wantedBy(k), func(c *Cursor) bool { return c.keeps(o) })
 }
 
 func (c *Cursor) durableState() *durableState { return &c.ds }
@@ -595,5 +627,10 @@ func (c *Cursor) runState() *runState         { return &c.st }
 // wake has the cursor look for something to do.
 func (c *Cursor) wake() { c.b.workers.wake(c) }
 
-// Advanced is storage.Watcher.
-func (c *Cursor) Advanced(*Log) { c.wake() }
+// Advanced is storage.Watcher. If nothing that matches was appended since the cursor
+// looked, there is nothing to look for.
+func (c *Cursor) Advanced(*Log) {
+	if c.q != nil || c.news.Load() >= c.looked.Load() {
+		c.wake()
+	}
+}

@@ -194,6 +194,7 @@ func (c *Cursor) round() (more bool) {
 		}
 		c.read.fetches = nil
 	}
+	c.looked.Store(int64(c.mu.next))
 	// A message that was removed between being read and being handed out was uncounted twice.
 	miscounted := drained && c.q == nil && c.p.keys != nil && c.mu.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
 	events := c.mu.events

@@ -27,7 +27,7 @@ func TestReadOnly(t *testing.T) {
 	mem := vfs.NewMem()
 	h := &harness{t: t, subs: map[string]*recorder{}, out: new(strings.Builder)}
 	h.fs = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && strings.Contains(op.Path, "journal") {
 			return disk
 		}
 		return nil
@@ -70,8 +70,8 @@ func TestReadOnly(t *testing.T) {
 	if err := h.b.Close(); err != nil {
 		t.Error(err)
 	}
-	_ = h.store.Close() // reports the disk again
 	broken.Store(false)
+	_ = h.store.Close() // reports the disk again
 	h.now.Store(1000 * second)
 	h.open()
 	defer h.close()

@@ -95,8 +95,8 @@ func (p *partition) remove(tx *Tx, o Offset) bool {
 			return false
 		}
 		p.s.b.changed(p.s.state)
-		for _, c := range p.s.waiting {
-			c.removed(p, o, k)
+		for _, c := range p.wantedBy(raw(k)) {
+			c.removed(o)
 		}
 	} else if o < p.start || o >= Offset(p.next.Load()) {
 		return false
@@ -117,8 +117,8 @@ func (p *partition) trim(tx *Tx, before Offset) int64 {
 		p.s.b.changed(p.s.state)
 		for _, o := range p.keys.offsets(nil, from, before) {
 			k, _ := p.keys.remove(o)
-			for _, c := range p.s.waiting {
-				c.removed(p, o, k)
+			for _, c := range p.wantedBy(raw(k)) {
+				c.removed(o)
 			}
 		}
 	}

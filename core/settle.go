@@ -222,6 +222,7 @@ func (c *Cursor) seek(o Offset) {
 	c.mu.acked, c.mu.past, c.mu.seen = nil, nil, 0
 	c.mu.next, c.mu.fresh = o, o
 	c.mu.epoch++
+	c.looked.Store(0)
 }
 
 // persist makes durable what a round settled or tried again.

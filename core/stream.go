@@ -105,6 +105,8 @@ type partition struct {
 	cleaned Offset
 	// expiry is used if the Stream is Expiring.
 	expiry expiry
+	// interest remembers which cursors want a key. Guarded by the sequencer.
+	interest map[string][]*Cursor
 }
 
 // streamRecord is a Stream in the index store.
@@ -284,7 +286,7 @@ func (s *Stream) Update(tx *Tx, c StreamConfig) error {
 			p.restartExpiry()
 		}
 		if c.Retention == KeepInterest && old.Retention != KeepInterest {
-			p.release(tx, p.first())
+			p.release(tx)
 		}
 	}
 	tx.wakeAfter(s.janitor)
