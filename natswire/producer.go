@@ -80,7 +80,10 @@ func (p *producer) move(ns *core.Namespace) {
 }
 
 // forget drops all that is cached: connections that are gone must not keep each other.
-func (p *producer) forget() { p.routes.reset(p.subjects); p.dests = nil }
+func (p *producer) forget() {
+	p.routes.reset(p.subjects)
+	p.dests, p.storing = nil, storing{}
+}
 
 // dest returns the place to collect what goes to c.
 // Requires: check has run.

@@ -2,6 +2,7 @@ package natswire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -104,10 +105,10 @@ func (s *Server) Serve(l net.Listener) error {
 		if s.stopping() {
 			return nil
 		}
-		// Out of file descriptors, for example: it passes.
-		if ne, ok := err.(net.Error); !ok || !ne.Temporary() { //nolint:staticcheck // nothing else tells
+		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("natswire: accept: %w", err)
 		}
+		// Out of file descriptors, for example: it passes.
 		pause = min(max(2*pause, acceptPauseMin), acceptPauseMax)
 		s.o.Log.Warn("natswire: accept", "err", err, "pause", pause)
 		select {

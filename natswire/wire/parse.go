@@ -1,19 +1,21 @@
 package wire
 
-import (
-	"bytes"
-	"errors"
-)
+import "bytes"
+
+// Error is why Parse refuses. Its text is what -ERR says, for those that have one.
+type Error string
+
+func (e Error) Error() string { return string(e) }
 
 // The errors of Parse. All of them end the connection.
-var (
-	ErrUnknown     = errors.New("Unknown Protocol Operation")
-	ErrControlLine = errors.New("maximum control line exceeded")
-	ErrPayload     = errors.New("Maximum Payload Violation")
+const (
+	ErrUnknown     Error = "Unknown Protocol Operation"
+	ErrControlLine Error = "maximum control line exceeded"
+	ErrPayload     Error = "Maximum Payload Violation"
 	// ErrArgs and ErrHeaders: wrong arguments, and a header that was not
 	// negotiated. nats-server closes without telling why.
-	ErrArgs    = errors.New("wire: bad arguments")
-	ErrHeaders = errors.New("wire: message headers not supported")
+	ErrArgs    Error = "wire: bad arguments"
+	ErrHeaders Error = "wire: message headers not supported"
 )
 
 // Limits of a connection.
