@@ -195,7 +195,7 @@ func (a *account) updateStream(r *request) (*server.StreamInfo, *server.ApiError
 		if err := a.bind(tx, s.core, without(cfg.Subjects, old.Subjects)); err != nil {
 			return err
 		}
-		s.cfg.Store(&cfg)
+		s.configure(&cfg)
 		return nil
 	})
 	if err != nil {

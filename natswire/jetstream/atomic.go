@@ -219,6 +219,7 @@ func (s *stream) appendAll(tx *core.Tx, cfg *server.StreamConfig, b *atomicBatch
 		e.Key = b.keys[i]
 		e.Data = wire.AppendEntry(nil, nil, m.Header, m.Payload)
 	}
+	lasts := s.lastsBefore(b.keys)
 	if _, err := s.core.AppendAll(tx, s.partition(), es, xs); err != nil {
 		var e *core.Error
 		if errors.As(err, &e) {
@@ -231,6 +232,15 @@ func (s *stream) appendAll(tx *core.Tx, cfg *server.StreamConfig, b *atomicBatch
 		}
 		_, _, refused = s.refusal(err, cfg)
 		return 0, refused
+	}
+	if c := s.a.e.current; c != nil {
+		for i := range es {
+			last := uint64(0)
+			if lasts != nil {
+				last = lasts[i](seqOf(es[0].Offset))
+			}
+			s.republish(c, cfg, &es[i], &b.msgs[i], last)
+		}
 	}
 	for i, sub := range rollups {
 		if sub {

@@ -74,6 +74,7 @@ type consumer struct {
 		pull      pull
 		push      push
 	}
+	samples samples
 	// back gathers deliveries that nobody took, to be returned to the cursor.
 	back struct {
 		sync.Mutex
@@ -238,6 +239,7 @@ func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
 	}
 	if taken {
 		c.mu.delivered = time.Now()
+		c.sampled(cfg, d.Offset)
 	}
 	return taken
 }
@@ -272,6 +274,7 @@ func (c *consumer) Ended(*core.Subscription, error) { c.end("Consumer Deleted") 
 
 // Exhausted implements core.CursorEvents.
 func (c *consumer) Exhausted(_ *core.Cursor, o core.Offset, attempts int) {
+	c.measured(o)
 	c.adviseExceeded(seqOf(o), uint64(attempts))
 }
 

@@ -318,8 +318,6 @@ func notBuiltConsumer(c *server.ConsumerConfig) *server.ApiError {
 		return refuse("flow control ack policy is")
 	case c.Direct, c.Sourcing:
 		return refuse("sourcing consumers are")
-	case c.SampleFrequency != "" && c.SampleFrequency != "0" && c.SampleFrequency != "0%":
-		return refuse("ack sampling is")
 	}
 	return nil
 }

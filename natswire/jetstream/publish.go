@@ -23,6 +23,7 @@ type commit struct {
 	says  []say
 	after []func() // what follows a durable ack
 	wrote bool     // the Tx changes something
+	again []again  // to be published again
 
 	// run is the acks of one consumer and kind that are not yet settled.
 	run struct {
@@ -85,6 +86,7 @@ func (e *Engine) Ingest(tx *core.Tx, cs *core.Stream, m *wire.Msg) {
 func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
 	c := e.commit(tx, s.a)
 	cfg := s.config()
+	key = s.mapped(key)
 	reply := m.Reply
 	if cfg.NoAck {
 		reply = nil
@@ -114,6 +116,10 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 	eng := s.a.e
 	eng.scratch = wire.AppendEntry(eng.scratch[:0], nil, m.Header, m.Payload)
 	e.Data = eng.scratch
+	last := uint64(0)
+	if s.transforms.Load().out != nil {
+		last = s.before(string(key))
+	}
 	o, err := s.core.Append(tx, s.partition(), &e, &x)
 	if cap(eng.scratch) > maxScratch {
 		eng.scratch = nil
@@ -121,8 +127,9 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 	if err != nil {
 		return s.refusal(err, cfg)
 	}
-	if eng.current != nil {
-		eng.current.wrote = true
+	if c := eng.current; c != nil {
+		c.wrote = true
+		s.republish(c, cfg, &e, m, last)
 	}
 	if len(h.rollup) > 0 {
 		s.core.Rollup(tx, 0, o, !equalFold(h.rollup, server.JSMsgRollupAll))
@@ -280,6 +287,7 @@ func (c *commit) Durable(err error) {
 		a.completions.out.FlushLater()
 		a.completions.Unlock()
 	}
+	c.publishAgain(err)
 	if after := c.after; err == nil && len(after) > 0 {
 		// They may write to sockets, which must not take the journal's time.
 		c.after = nil
@@ -322,10 +330,29 @@ func (s *say) append(dst []byte, err error) []byte {
 	return append(dst, '}')
 }
 
+// publishAgain publishes what is durable and to be published again.
+func (c *commit) publishAgain(err error) {
+	if len(c.again) == 0 {
+		return
+	}
+	c.a.completions.Lock()
+	defer c.a.completions.Unlock()
+	for i := range c.again {
+		r := &c.again[i]
+		if err == nil {
+			c.a.completions.out.Send(nil, &r.msg)
+		}
+		r.s.arrived(r.subject, r.seq)
+	}
+	c.a.completions.out.FlushLater()
+}
+
 func (c *commit) recycle() {
 	clear(c.says)
+	clear(c.again)
 	clear(c.after)
 	c.a, c.arena, c.says, c.after = nil, c.arena[:0], c.says[:0], c.after[:0]
+	c.again = c.again[:0]
 	if cap(c.arena) <= maxKept && cap(c.run.os) <= maxKept/8 && cap(c.says) <= maxKept/64 {
 		commits.Put(c)
 	}

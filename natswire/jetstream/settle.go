@@ -18,6 +18,13 @@ func (c *consumer) ack(x *commit, n ackInfo, m *wire.Msg) {
 		x.settle()
 	}
 	confirm := m.Reply
+	if c.config().SampleFrequency != "" && (v == ackVerb || v == nextVerb || v == termVerb) {
+		if at, ok := c.measured(o); ok && v != termVerb {
+			n, took := n, x.tx.Now()-at
+			n.key = nil
+			x.after = append(x.after, func() { c.adviseAck(n, max(took, 0)) })
+		}
+	}
 	switch v {
 	case ackVerb:
 		x.run.c = c

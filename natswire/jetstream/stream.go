@@ -23,13 +23,15 @@ type stream struct {
 	ack     []byte
 	batches batches
 
-	cfg atomic.Pointer[server.StreamConfig]
+	cfg        atomic.Pointer[server.StreamConfig]
+	transforms atomic.Pointer[transforms]
+	recent     recent
 }
 
 func newStream(a *account, cs *core.Stream, cfg server.StreamConfig) *stream {
 	s := &stream{a: a, name: cfg.Name, core: cs, log: cs.Log(0)}
 	s.ack = append(append(append(s.ack, `{"stream":`...), quote(cfg.Name)...), `,"seq":`...)
-	s.cfg.Store(&cfg)
+	s.configure(&cfg)
 	return s
 }
 

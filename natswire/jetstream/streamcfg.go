@@ -272,10 +272,25 @@ func checkTransforms(c *server.StreamConfig, pedantic bool) *server.ApiError {
 		if r.Source == "" && pedantic {
 			return server.NewJSPedanticError(errors.New("republish source can not be empty"))
 		}
+		out := *r
+		c.RePublish = &out
+		if out.Source == "" {
+			out.Source = ">"
+		}
+		if t := c.SubjectTransform; t != nil && out.Destination == ">" && out.Source == ">" &&
+			len(c.Subjects) == 1 && t.Source == c.Subjects[0] {
+			if pedantic {
+				return server.NewJSPedanticError(errors.New("implicit republish based on subject transform"))
+			}
+			out.Source, out.Destination = t.Destination, t.Destination
+		}
 		for _, s := range c.Subjects {
-			if server.SubjectsCollide(r.Destination, s) {
+			if server.SubjectsCollide(out.Destination, s) {
 				return badStream("stream configuration for republish destination forms a cycle")
 			}
+		}
+		if _, err := server.NewSubjectTransform(out.Source, out.Destination); err != nil {
+			return badStream("stream configuration for republish with transform from '%s' to '%s' not valid", out.Source, out.Destination)
 		}
 	}
 	return nil
@@ -289,8 +304,6 @@ func notBuiltStream(c *server.StreamConfig) *server.ApiError {
 	}{
 		{c.Mirror != nil, "mirrors"},
 		{len(c.Sources) > 0, "sources"},
-		{c.SubjectTransform != nil, "subject transforms"},
-		{c.RePublish != nil, "republishing"},
 		{c.SubjectDeleteMarkerTTL > 0, "subject delete markers"},
 		{c.AllowMsgCounter, "message counters"},
 		{c.AllowMsgSchedules, "message schedules"},
