@@ -52,11 +52,11 @@ func (g guardFS) leave(err error) error {
 	select {}
 }
 
-func (g guardFS) file(f vfs.File, err error) (vfs.File, error) {
+func (g guardFS) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err := g.leave(err); err != nil {
 		return nil, err
 	}
-	return guardFile{f, g}, nil
+	return guardFile{f, g, strings.HasSuffix(name, ".log")}, nil
 }
 
 func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -68,20 +68,26 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 			return nil, err
 		}
 	}
-	return g.file(g.FS.Create(name, c))
+	f, err := g.FS.Create(name, c)
+	return g.file(name, f, err)
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	g.enter()
-	return g.file(g.FS.OpenReadWrite(name, c, opts...))
+	f, err := g.FS.OpenReadWrite(name, c, opts...)
+	return g.file(name, f, err)
 }
 
 func (g guardFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	g.enter()
-	return g.file(g.FS.ReuseForWrite(old, name, c))
+	f, err := g.FS.ReuseForWrite(old, name, c)
+	return g.file(name, f, err)
 }
 
-func (g guardFS) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
+func (g guardFS) OpenDir(name string) (vfs.File, error) {
+	f, err := g.FS.OpenDir(name)
+	return g.file(name, f, err)
+}
 
 func (g guardFS) Link(old, name string) error {
 	g.enter()
@@ -116,43 +122,59 @@ func (g guardFS) Unwrap() vfs.FS { return g.FS }
 type guardFile struct {
 	vfs.File
 	g guardFS
+	// wal marks Pebble's own log, which has nothing in it and is only written by Close:
+	// that may fail.
+	wal bool
+}
+
+func (f guardFile) enter() {
+	if !f.wal {
+		f.g.enter()
+	}
+}
+
+func (f guardFile) leave(err error) error {
+	if f.wal {
+		return err
+	}
+	return f.g.leave(err)
 }
 
 func (f guardFile) Write(b []byte) (int, error) {
-	f.g.enter()
+	f.enter()
 	n, err := f.File.Write(b)
-	return n, f.g.leave(err)
+	return n, f.leave(err)
 }
 
 func (f guardFile) WriteAt(b []byte, at int64) (int, error) {
-	f.g.enter()
+	f.enter()
 	n, err := f.File.WriteAt(b, at)
-	return n, f.g.leave(err)
+	return n, f.leave(err)
 }
 
 func (f guardFile) Preallocate(at, n int64) error {
-	f.g.enter()
-	return f.g.leave(f.File.Preallocate(at, n))
+	f.enter()
+	return f.leave(f.File.Preallocate(at, n))
 }
 
 func (f guardFile) Sync() error {
-	f.g.enter()
-	if err := f.g.leave(f.g.s.syncJournal()); err != nil {
+	f.enter()
+	if err := f.leave(f.g.s.syncJournal()); err != nil {
 		return err
 	}
-	return f.g.leave(f.File.Sync())
+	return f.leave(f.File.Sync())
 }
 
 func (f guardFile) SyncData() error {
-	f.g.enter()
-	if err := f.g.leave(f.g.s.syncJournal()); err != nil {
+	f.enter()
+	if err := f.leave(f.g.s.syncJournal()); err != nil {
 		return err
 	}
-	return f.g.leave(f.File.SyncData())
+	return f.leave(f.File.SyncData())
 }
 
 func (f guardFile) SyncTo(n int64) (bool, error) {
-	f.g.enter()
+	f.enter()
 	full, err := f.File.SyncTo(n)
-	return full, f.g.leave(err)
+	return full, f.leave(err)
 }
