@@ -396,3 +396,36 @@ func TestCrossdoorSealedStream(t *testing.T) {
 	must(t, err)
 	wantEqual(t, "messages", info.State.Msgs, 1)
 }
+
+// A JetStream consumer filters by subject what others made, inside record batches too.
+func TestCrossdoorFilteredConsumer(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	s.topic(t, "f", 1, nil)
+	k := s.kafka(kgo.ProducerLinger(20 * time.Millisecond))
+	var rs []*kgo.Record
+	for i := range 30 {
+		rs = append(rs, record("f", []string{"eu.new", "us.new", "eu.old"}[i%3], fmt.Sprint(i)))
+	}
+	produce(t, k, append(rs, record("f", "", "no key"))...)
+	for filter, want := range map[string]string{
+		"$KAFKA.f.eu.*": "0 2 3 5", "$KAFKA.f.*.new": "0 1 3 4", "$KAFKA.f.us.new": "1 4 7 10", "$KAFKA.f.>": "0 1 2 3",
+	} {
+		c, err := js.CreateConsumer(within(t), "KAFKA_f", jetstream.ConsumerConfig{FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy})
+		must(t, err)
+		var got []string
+		fetch(t, c, 4, func(m jetstream.Msg) {
+			got = append(got, string(m.Data()))
+			must(t, m.Ack())
+		})
+		wantEqual(t, filter, strings.Join(got, " "), want)
+	}
+	for _, cfg := range []jetstream.ConsumerConfig{
+		{FilterSubject: "other.>"},
+		{FilterSubject: "$KAFKA.f.eu.*", DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy},
+	} {
+		if _, err := js.CreateConsumer(within(t), "KAFKA_f", cfg); err == nil {
+			t.Errorf("%s %v was accepted", cfg.FilterSubject, cfg.DeliverPolicy)
+		}
+	}
+}

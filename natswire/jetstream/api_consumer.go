@@ -195,22 +195,28 @@ func (a *account) newConsumer(s *stream, name string, cfg *server.ConsumerConfig
 }
 
 // cursorFilters translates filters to patterns of the stream's keys: a view's subjects have
-// a prefix that its keys lack.
+// a prefix that its keys lack. Without an index of keys a view's last message that matches cannot
+// be found. A message whose key is no subject, shown as _, matches filters for all only.
 func (s *stream) cursorFilters(cfg *server.ConsumerConfig) ([]string, *server.ApiError) {
 	filters := filtersOf(cfg)
-	if s.view == nil || len(filters) == 0 {
+	if s.view == nil {
 		return filters, nil
 	}
 	var out []string
 	for _, f := range filters {
-		switch {
-		case server.SubjectMatchesFilter(s.view.prefix+">", f):
-			return nil, nil // it matches all
-		case strings.HasPrefix(f, s.view.prefix) && s.core.Config().KeyIndex:
-			out = append(out, strings.TrimPrefix(f, s.view.prefix))
-		default:
-			return nil, server.NewJSConsumerCreateError(errors.New("filters are not supported on a stream of another protocol"))
+		if server.SubjectMatchesFilter(s.view.prefix+">", f) {
+			out = nil
+			break
 		}
+		key, ok := strings.CutPrefix(f, s.view.prefix)
+		if !ok {
+			return nil, server.NewJSConsumerCreateError(errors.New("filter is not of the stream's subjects"))
+		}
+		out = append(out, key)
+	}
+	last := cfg.DeliverPolicy == server.DeliverLastPerSubject || cfg.DeliverPolicy == server.DeliverLast && len(out) > 0
+	if last && !s.core.Config().KeyIndex {
+		return nil, server.NewJSConsumerCreateError(errors.New("the last messages by subject are not known of a stream of another protocol"))
 	}
 	return out, nil
 }
