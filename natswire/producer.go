@@ -82,7 +82,7 @@ func (p *producer) move(ns *core.Namespace) {
 // forget drops all that is cached: connections that are gone must not keep each other.
 func (p *producer) forget() {
 	p.routes.reset(p.subjects)
-	p.dests, p.storing = nil, storing{}
+	p.dests = nil
 }
 
 // dest returns the place to collect what goes to c.
