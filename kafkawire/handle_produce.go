@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,13 +19,6 @@ import (
 // Deviations: compressed payloads are not looked into unless the topic demands
 // it; a payload that is not compressed as it says is refused with 2 rather than
 // -1; null records are answered with 87. Source: spec 2.1, 2.2.
-
-const (
-	// maxListedRecords is how many refused records an error message lists.
-	maxListedRecords = 3
-	// maxInflated bounds what one batch may inflate to where it is looked into.
-	maxInflated = 128 << 20
-)
 
 // produceBatch collects the produce requests of one read buffer, so that one Tx
 // stores them all. Owned by the connection's reader.
@@ -171,161 +163,6 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 	q.targets = append(q.targets, t)
 }
 
-// failBatch refuses a batch for what its bytes are. What is found wrong with a
-// whole one comes with the start of the log, as in Kafka.
-func failBatch(p *wire.ProducePartition, l *core.Log, err error) {
-	be, ok := errors.AsType[*wire.BatchError](err)
-	switch {
-	case ok && be.Corrupt:
-		p.Fail(errCorrupt, be.Why)
-	case ok && !be.Whole:
-		p.Fail(errInvalidRecord, be.Why)
-	default:
-		p.Fail(errInvalidRecord, err.Error())
-		p.LogStart = int64(l.Start())
-	}
-}
-
-// checkRecords looks at the records as far as the topic demands: keys where it
-// is compacted, timestamps where they may be out of range, and all of them where
-// they are not compressed. It corrects a max timestamp that is not true.
-func (c *conn) checkRecords(p *wire.ProducePartition, tp *topic, l *core.Log, b wire.Batch, now time.Time) bool {
-	st := &tp.settings
-	ms := now.UnixMilli()
-	before, after := ms-st.beforeMax, ms+st.afterMax
-	if after < ms {
-		after = 1 << 62
-	}
-	late := !st.appendTime && (b.MaxTimestamp() > after || b.BaseTimestamp() != -1 && b.BaseTimestamp() < before)
-	if b.Codec() != wire.None && !st.compact && !late {
-		return true
-	}
-	payload, err := b.Payload(nil, maxInflated)
-	if err != nil {
-		failBatch(p, l, err)
-		return false
-	}
-	recs := wire.NewRecords(b, payload)
-	recs.SkipHeaders = true
-	var (
-		rec     wire.Record
-		top     int64 = -1
-		base          = b.BaseTimestamp()
-		refused []wire.RefusedRecord
-		code    = errInvalidRecord
-		message = "One or more records have been rejected"
-	)
-	for i := int32(0); recs.Next(&rec); i++ {
-		at := base + rec.TimestampDelta
-		top = max(top, at)
-		switch {
-		case rec.OffsetDelta != i:
-			p.Fail(errInvalidRecord, fmt.Sprintf("Found invalid offset delta %d for record %d", rec.OffsetDelta, i))
-			p.LogStart = int64(l.Start())
-			return false
-		case st.compact && rec.Key == nil:
-			refused = append(refused, wire.RefusedRecord{Index: i, Message: fmt.Sprintf(
-				"Compacted topic cannot accept message without key in topic partition %s-%d", tp.name, p.Partition)})
-		case !st.appendTime && at != -1 && (at > after || at < before):
-			code, message = errInvalidTimestamp, "One or more records have been rejected due to invalid timestamp"
-			refused = append(refused, wire.RefusedRecord{Index: i, Message: fmt.Sprintf(
-				"Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]", at, i, before, after)})
-		}
-	}
-	if err := recs.Err(); err != nil {
-		failBatch(p, l, err)
-		return false
-	}
-	if len(refused) > 0 {
-		if code == errInvalidRecord {
-			message = listRefused(refused)
-		}
-		p.Fail(code, message)
-		p.LogStart, p.Refused = int64(l.Start()), refused
-		return false
-	}
-	if !st.appendTime && top != b.MaxTimestamp() {
-		b.SetMaxTimestamp(top)
-	}
-	return true
-}
-
-// listRefused is Kafka's text for refused records.
-func listRefused(rs []wire.RefusedRecord) string {
-	var sb strings.Builder
-	fmt.Fprintf(&sb, "One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: [", len(rs))
-	for i, r := range rs[:min(len(rs), maxListedRecords)] {
-		if i > 0 {
-			sb.WriteString(", ")
-		}
-		fmt.Fprintf(&sb, "RecordError(batchIndex=%d, message='%s')", r.Index, r.Message)
-	}
-	sb.WriteByte(']')
-	return sb.String()
-}
-
-// dedupHeader is the record header whose value is a message's deduplication id.
-const dedupHeader = "Nats-Msg-Id"
-
-// split makes entries of single records for a stream that finds its messages by
-// key or id.
-func (c *conn) split(p *wire.ProducePartition, t *target) bool {
-	b := t.batch
-	payload, err := b.Payload(nil, maxInflated)
-	if err != nil {
-		failBatch(p, t.log, err)
-		return false
-	}
-	recs := wire.NewRecords(b, payload)
-	var rec wire.Record
-	for i := int32(0); recs.Next(&rec); i++ {
-		if t.topic.settings.keyed && !c.captured(t.topic, rec.Key) {
-			m := fmt.Sprintf("The record's key %q is no subject that stream %s captures", rec.Key, t.topic.source)
-			p.Fail(errInvalidRecord, m)
-			p.Refused = append(p.Refused, wire.RefusedRecord{Index: i, Message: m})
-			return false
-		}
-		at := b.BaseTimestamp() + rec.TimestampDelta
-		e := core.Entry{Count: 1, Format: Format}
-		if t.logAppend >= 0 {
-			at = t.logAppend
-		}
-		if t.topic.settings.keyed {
-			e.Key = slices.Clone(rec.Key)
-		}
-		for _, h := range rec.Headers {
-			if string(h.Key) == dedupHeader && len(h.Value) > 0 {
-				e.ID = slices.Clone(h.Value)
-			}
-		}
-		rec.OffsetDelta, rec.TimestampDelta = 0, 0
-		var w wire.Writer
-		w.Begin(nil, 0, at)
-		w.Add(&rec)
-		nb := wire.Batch(w.End(1))
-		if t.logAppend >= 0 {
-			nb.SetAppendTime(t.logAppend)
-		}
-		e.Data, e.Time = nb, t.entry.Time
-		t.split = append(t.split, e)
-	}
-	if err := recs.Err(); err != nil {
-		failBatch(p, t.log, err)
-		return false
-	}
-	// The first entry speaks for the producer: it and the others are one Tx.
-	t.split[0].Producer = t.entry.Producer
-	return true
-}
-
-// captured reports whether key is a literal subject that t's stream captures.
-func (c *conn) captured(t *topic, key []byte) bool {
-	if key == nil || !core.LiteralSubject(string(key)) {
-		return false
-	}
-	return slices.Contains(c.s.ns.Subjects().Match(key).Streams, t.stream)
-}
-
 // flush stores what was collected in one Tx. Answers go out when it is durable.
 func (b *produceBatch) flush() {
 	if b.n == 0 {
@@ -403,29 +240,6 @@ func (c *conn) await(tx *core.Tx, e *core.Error) {
 
 // duplicateKey is a document that there never is.
 const duplicateKey = "duplicate"
-
-func (c *conn) appendSplit(tx *core.Tx, p *wire.ProducePartition, t *target) (first core.Offset, err error) {
-	first = core.NoOffset
-	for i := range t.split {
-		e := &t.split[i]
-		wire.Batch(e.Data).SetPlace(int64(t.log.Next()), 0)
-		at, err := t.topic.stream.Append(tx, int(p.Partition), e, nil)
-		if ce, ok := errors.AsType[*core.Error](err); ok && ce.Code == core.Duplicate {
-			c.await(tx, ce)
-			if i == 0 && e.Producer.Set && e.ID == nil {
-				return ce.Got, nil // the whole batch is a retry
-			}
-			at, err = ce.Got, nil
-		}
-		if err != nil {
-			return first, err
-		}
-		if i == 0 {
-			first = at
-		}
-	}
-	return first, nil
-}
 
 // finish encodes a request's answer, and reports whether a request without one failed.
 func (b *produceBatch) finish(q *produceRequest) (failed bool) {
