@@ -94,7 +94,7 @@ type Cursor struct {
 	// news is the last message that matches; looked is where next was when a round
 	// ended: no more than next, unless it was moved back since.
 	news, looked atomic.Int64
-	read    *reader // owned by the run; nil while there is nothing in it
+	read         *reader // owned by the run; nil while there is nothing in it
 
 	mu struct {
 		sync.Mutex

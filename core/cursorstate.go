@@ -84,14 +84,14 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-// ranges calls f for what appendOffsets wrote.
-func (d *decoder) ranges(f func(from, to Offset)) {
+// ranges calls f for what appendOffsets wrote, up to end.
+func (d *decoder) ranges(end Offset, f func(from, to Offset)) {
 	last := Offset(0)
 	for len(d.b) > 0 {
 		from := last + Offset(d.varint())
 		to := from + Offset(d.uvarint())
-		if !d.bad {
-			f(from, to)
+		if !d.bad && from < to {
+			f(max(from, 0), min(to, end))
 		}
 		last = to
 	}
@@ -110,12 +110,12 @@ func (c *Cursor) replay(data []byte) {
 	c.mu.deliveries = max(c.mu.deliveries, deliveries)
 	switch data[0] {
 	case noteSettled:
-		d.ranges(c.replaySettled)
+		d.ranges(c.p.log.End(), c.replaySettled)
 	case noteSeek:
-		d.ranges(func(o, _ Offset) { c.seek(o) })
+		d.ranges(maxOffset, func(o, _ Offset) { c.seek(o) })
 		c.mu.delivered = NoOffset
 	case notePicked:
-		d.ranges(func(from, to Offset) {
+		d.ranges(c.p.log.End(), func(from, to Offset) {
 			for o := from; o < to; o++ {
 				c.pick(o)
 			}

@@ -556,8 +556,12 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 // skip moves next on to o. Requires: mu.
 func (c *Cursor) skip(o Offset) {
 	if c.mu.acked != nil {
-		for ; c.mu.next < o && !c.mu.acked.IsEmpty(); c.mu.next++ {
-			c.mu.acked.Delete(uint64(c.mu.next))
+		for !c.mu.acked.IsEmpty() {
+			first, _ := c.mu.acked.MinMax()
+			if Offset(first) >= o {
+				break
+			}
+			c.mu.acked.Delete(first)
 		}
 		if c.mu.acked.IsEmpty() {
 			c.mu.acked = nil

@@ -21,6 +21,9 @@ func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
 					done = c.land(f, done)
 				}
 			}
+			if o >= c.mu.next && o < c.p.log.End() {
+				done = c.ackUpTo(o, done)
+			}
 			continue
 		}
 		if f := c.mu.flights.find(o); f != nil {
@@ -46,6 +49,24 @@ func (c *Cursor) land(f *flight, done []Offset) []Offset {
 	c.releaseWindows(f)
 	done = append(done, f.offset)
 	c.mu.flights.remove(f)
+	return done
+}
+
+// ackUpTo settles everything up to a message that was delivered before a restart and
+// not looked at since. Requires: mu, the sequencer.
+func (c *Cursor) ackUpTo(o Offset, done []Offset) []Offset {
+	if c.p.keys != nil {
+		done = append(done, c.p.keys.offsets(c.mu.cfg.Filters, c.mu.next, o+1)...)
+	} else {
+		for x := c.mu.next; x <= o; x++ {
+			if c.p.log.Live(x) {
+				done = append(done, x)
+			}
+		}
+	}
+	c.skip(o + 1)
+	c.mu.seen = max(c.mu.seen, o+1)
+	c.recount()
 	return done
 }
 

@@ -93,7 +93,11 @@ func (st *streamState) restore(part, v []byte) error {
 	case len(part) > 0 && part[0] == partDedup:
 		return st.dedup.restore(part[1:], v)
 	case len(part) == 13 && part[0] == partProducer:
-		ps := st.producersOf(int(binary.BigEndian.Uint32(part[1:])))
+		i := binary.BigEndian.Uint32(part[1:])
+		if int(i) >= st.s.Partitions() {
+			return fmt.Errorf("producers of partition %d", i)
+		}
+		ps := st.producersOf(int(i))
 		return ps.restore(int64(binary.BigEndian.Uint64(part[5:])), v)
 	case len(part) == 1 && part[0] == partLastID:
 		st.lastID = append([]byte{}, v...)
