@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	amqp091 "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
 )
 
 // broken fails every write and sync once it is set.
@@ -61,6 +62,7 @@ func TestDiskFails(t *testing.T) {
 		t.Errorf("a declaration got %s", got)
 	}
 	b.kill()
+	leftBehind = append(leftBehind, goleak.IgnoreCurrent())
 	disk.on.Store(false)
 	b.up()
 	c = b.client()
