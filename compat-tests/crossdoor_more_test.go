@@ -429,3 +429,28 @@ func TestCrossdoorFilteredConsumer(t *testing.T) {
 		}
 	}
 }
+
+// A stream that keeps messages while somebody is interested counts AMQP's consumers.
+func TestCrossdoorInterestRetention(t *testing.T) {
+	s := startCrossdoor(t)
+	r, js := s.rabbit(), s.jetstream(t)
+	stream, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "I", Subjects: []string{"i"}, Retention: jetstream.InterestPolicy})
+	must(t, err)
+	c, err := js.CreateConsumer(within(t), "I", jetstream.ConsumerConfig{Durable: "d", AckPolicy: jetstream.AckExplicitPolicy})
+	must(t, err)
+	must(t, r.ch.Qos(10, 0, false))
+	ds, err := r.ch.Consume("amq.nats.I", "", false, false, false, false, nil)
+	must(t, err)
+	stored := func() uint64 {
+		info, err := stream.Info(within(t))
+		must(t, err)
+		return info.State.Msgs
+	}
+	_, err = js.Publish(within(t), "i", []byte("x"))
+	must(t, err)
+	d := next(t, ds)
+	fetch(t, c, 1, func(m jetstream.Msg) { must(t, m.DoubleAck(within(t))) })
+	wantEqual(t, "messages while AMQP has not acknowledged", stored(), 1)
+	must(t, d.Ack(false))
+	eventually(t, "all have acknowledged", func() bool { return stored() == 0 })
+}

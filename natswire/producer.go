@@ -211,6 +211,7 @@ func (p *producer) finish() {
 		p.deliver()
 		clear(p.msgs)
 		p.msgs = p.msgs[:0]
+		p.storing = storing{data: p.storing.data} // the pool keeps nobody
 		scratches.Put(p.scratch)
 		p.scratch = nil
 	}
