@@ -221,6 +221,18 @@ func (s *Stream) Keys(pattern string, f func(key []byte, k KeyState) bool) {
 	}
 }
 
+// KeyCount is how many keys have live messages, those on their way to disk included. It
+// needs KeyIndex and one partition.
+func (s *Stream) KeyCount() int {
+	p := s.partition(0)
+	if p.keys == nil {
+		return 0
+	}
+	p.keys.mu.RLock()
+	defer p.keys.mu.RUnlock()
+	return len(p.keys.keys) - 1 - len(p.keys.free)
+}
+
 // LastByKey is the offset of the last visible message whose key is key; NextByKey of
 // the first one at or after from whose key matches pattern. NoOffset = none.
 func (s *Stream) LastByKey(key string) Offset {

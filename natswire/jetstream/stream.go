@@ -62,18 +62,17 @@ func (s *stream) state(deleted bool) server.StreamState {
 	}
 	if start < end {
 		if e, err := s.at(start); err == nil {
-			st.FirstTime = time.Unix(0, e.Time).UTC()
+			st.FirstTime = at(e.Time)
 		}
-		for o := end - 1; o >= start; o-- {
-			if !s.log.Live(o) {
-				continue
-			}
-			if e, err := s.at(o); err == nil {
-				st.LastTime = time.Unix(0, e.Time).UTC()
-			}
-			break
+		gone := s.log.Deleted(nil)
+		last := end - 1
+		for i := len(gone) - 1; i >= 0 && gone[i][1] == last+1; i-- {
+			last = gone[i][0] - 1
 		}
-		for _, r := range s.log.Deleted(nil) {
+		if e, err := s.at(last); err == nil {
+			st.LastTime = at(e.Time)
+		}
+		for _, r := range gone {
 			st.NumDeleted += int(r[1] - r[0])
 			if deleted {
 				for o := r[0]; o < r[1]; o++ {
@@ -83,10 +82,7 @@ func (s *stream) state(deleted bool) server.StreamState {
 		}
 	}
 	if s.view == nil {
-		s.core.Keys("", func([]byte, core.KeyState) bool {
-			st.NumSubjects++
-			return true
-		})
+		st.NumSubjects = s.core.KeyCount()
 	}
 	return st
 }
