@@ -8,7 +8,7 @@ import (
 )
 
 // AlterConfigs (33), versions 0 to 2. Deviation: a broker's configs are all
-// read-only; Kafka takes any name and ignores it. Source: spec 1.3.
+// read-only; Kafka takes any name and ignores it. Source: Kafka 4.3.1; spec 1.3.
 
 // altered finds the topic whose configs a request may change.
 func (c *conn) altered(typ kmsg.ConfigResourceType, name string, keys []string) (*topic, *refusal) {

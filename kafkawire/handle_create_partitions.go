@@ -6,7 +6,7 @@ import (
 	"trivium/core"
 )
 
-// CreatePartitions (37), versions 0 to 3. Source: spec 1.3.
+// CreatePartitions (37), versions 0 to 3. Source: Kafka 4.3.1; spec 1.3.
 
 func (c *conn) handleCreatePartitions(_ *slot, q *kmsg.CreatePartitionsRequest) kmsg.Response {
 	r := kmsg.NewPtrCreatePartitionsResponse()

@@ -7,7 +7,7 @@ import (
 )
 
 // CreateTopics (19), versions 2 to 7. When it is answered, every client sees the
-// topics. Source: spec 1.3, Kafka's ReplicationControlManager.
+// topics. Source: Kafka 4.3.1; spec 1.3, Kafka's ReplicationControlManager.
 
 func (c *conn) handleCreateTopics(_ *slot, q *kmsg.CreateTopicsRequest) kmsg.Response {
 	r := kmsg.NewPtrCreateTopicsResponse()

@@ -6,7 +6,7 @@ import (
 	"trivium/core"
 )
 
-// DeleteGroups (42), versions 0 to 2. Source: spec 1.2.
+// DeleteGroups (42), versions 0 to 2. Source: Kafka 4.3.1; spec 1.2.
 
 func (c *conn) handleDeleteGroups(_ *slot, q *kmsg.DeleteGroupsRequest) kmsg.Response {
 	r := kmsg.NewPtrDeleteGroupsResponse()

@@ -6,7 +6,7 @@ import (
 	"trivium/core"
 )
 
-// DeleteRecords (21), versions 0 to 2. Source: spec 2.5.
+// DeleteRecords (21), versions 0 to 2. Source: Kafka 4.3.1; spec 2.5.
 
 func (c *conn) handleDeleteRecords(_ *slot, q *kmsg.DeleteRecordsRequest) kmsg.Response {
 	r := kmsg.NewPtrDeleteRecordsResponse()

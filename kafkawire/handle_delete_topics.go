@@ -8,7 +8,7 @@ import (
 	"trivium/core"
 )
 
-// DeleteTopics (20), versions 1 to 6. Source: spec 1.3.
+// DeleteTopics (20), versions 1 to 6. Source: Kafka 4.3.1; spec 1.3.
 
 func (c *conn) handleDeleteTopics(_ *slot, q *kmsg.DeleteTopicsRequest) kmsg.Response {
 	r := kmsg.NewPtrDeleteTopicsResponse()

@@ -4,7 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DescribeCluster (60), versions 0 to 2. Source: spec 1.2.
+// DescribeCluster (60), versions 0 to 2. Source: Kafka 4.3.1; spec 1.2.
 
 func (c *conn) handleDescribeCluster(_ *slot, q *kmsg.DescribeClusterRequest) kmsg.Response {
 	r := kmsg.NewPtrDescribeClusterResponse()

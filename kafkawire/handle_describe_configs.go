@@ -8,7 +8,7 @@ import (
 )
 
 // DescribeConfigs (32), versions 1 to 4, of topics and of the broker. Source:
-// spec 1.3, 2.9.
+// Kafka 4.3.1; spec 1.3, 2.9.
 
 // source says where a topic's value of cf comes from.
 func (cf *config) source(m map[string]string) kmsg.ConfigSource {

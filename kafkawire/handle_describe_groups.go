@@ -8,7 +8,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// DescribeGroups (15), versions 0 to 6. Source: spec 1.2.
+// DescribeGroups (15), versions 0 to 6. Source: Kafka 4.3.1; spec 1.2.
 
 func (c *conn) handleDescribeGroups(_ *slot, q *kmsg.DescribeGroupsRequest) kmsg.Response {
 	r := kmsg.NewPtrDescribeGroupsResponse()

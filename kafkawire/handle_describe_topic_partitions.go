@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DescribeTopicPartitions (75), version 0. Source: spec 1.3.
+// DescribeTopicPartitions (75), version 0. Source: Kafka 4.3.1; spec 1.3.
 
 // describeLimit is the most partitions of one DescribeTopicPartitions answer.
 const describeLimit = 2000

@@ -8,7 +8,7 @@ import (
 )
 
 // Fetch (1), versions 4 to 18. Deviation: only whole batches are sent, never the
-// cut-off beginning of one. Source: spec 2.4, KIP-74, KIP-227, KIP-516.
+// cut-off beginning of one. Source: Kafka 4.3.1; spec 2.4, KIP-74, KIP-227, KIP-516.
 
 // fetch is one request while it waits for its turn or for data. Its fields are
 // set by the reader, then owned by whoever writes; its session's parts are

@@ -5,7 +5,7 @@ import (
 )
 
 // FindCoordinator (10), versions 0 to 6. The first one for a group makes
-// __consumer_offsets, so that it is listed from then on. Source: spec 2.6, 2.10.
+// __consumer_offsets, so that it is listed from then on. Source: Kafka 4.3.1; spec 2.6, 2.10.
 
 // The kinds of coordinator.
 const (

@@ -8,7 +8,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// Heartbeat (12), versions 0 to 4. Source: spec 2.6.
+// Heartbeat (12), versions 0 to 4. Source: Kafka 4.3.1; spec 2.6.
 
 func (c *conn) handleHeartbeat(_ *slot, q *kmsg.HeartbeatRequest) kmsg.Response {
 	r := kmsg.NewPtrHeartbeatResponse()

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// IncrementalAlterConfigs (44), versions 0 to 1. Source: spec 1.3.
+// IncrementalAlterConfigs (44), versions 0 to 1. Source: Kafka 4.3.1; spec 1.3.
 
 func (c *conn) handleIncrementalAlterConfigs(_ *slot, q *kmsg.IncrementalAlterConfigsRequest) kmsg.Response {
 	r := kmsg.NewPtrIncrementalAlterConfigsResponse()

@@ -8,7 +8,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// JoinGroup (11), versions 0 to 9. The protocol is package group's. Source: spec 2.6.
+// JoinGroup (11), versions 0 to 9. The protocol is package group's. Source: Kafka 4.3.1; spec 2.6.
 
 func millis(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
 

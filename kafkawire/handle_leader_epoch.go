@@ -4,7 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// OffsetForLeaderEpoch (23), versions 2 to 4. Source: spec 2.5.
+// OffsetForLeaderEpoch (23), versions 2 to 4. Source: Kafka 4.3.1; spec 2.5.
 
 // checkEpoch compares the leader epoch that a client knows with ours; -1 is not
 // compared.

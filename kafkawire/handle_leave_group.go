@@ -8,7 +8,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// LeaveGroup (13), versions 0 to 5. Source: spec 2.6.
+// LeaveGroup (13), versions 0 to 5. Source: Kafka 4.3.1; spec 2.6.
 
 func (c *conn) handleLeaveGroup(_ *slot, q *kmsg.LeaveGroupRequest) kmsg.Response {
 	r := kmsg.NewPtrLeaveGroupResponse()

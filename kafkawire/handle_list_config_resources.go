@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ListConfigResources (74), versions 0 to 1. Source: spec 1.2.
+// ListConfigResources (74), versions 0 to 1. Source: Kafka 4.3.1; spec 1.2.
 
 // The resource types of ListConfigResources.
 var listable = []int8{int8(kmsg.ConfigResourceTypeTopic), int8(kmsg.ConfigResourceTypeBroker)}

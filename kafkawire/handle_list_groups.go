@@ -10,7 +10,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// ListGroups (16), versions 0 to 5. Source: spec 1.2, 2.6.
+// ListGroups (16), versions 0 to 5. Source: Kafka 4.3.1; spec 1.2, 2.6.
 
 func (c *conn) handleListGroups(_ *slot, q *kmsg.ListGroupsRequest) kmsg.Response {
 	r := kmsg.NewPtrListGroupsResponse()

@@ -6,7 +6,7 @@ import (
 	"trivium/core"
 )
 
-// ListOffsets (2), versions 1 to 11. Source: spec 2.5.
+// ListOffsets (2), versions 1 to 11. Source: Kafka 4.3.1; spec 2.5.
 
 // The timestamps that ask for a place rather than a time.
 const (

@@ -6,7 +6,7 @@ import (
 
 // Metadata (3), versions 0 to 13. A topic that is created because it is asked for
 // is unknown in this answer and there in the next, as in KRaft. Clients are told
-// the address that they connected to. Source: spec 1.3.
+// the address that they connected to. Source: Kafka 4.3.1; spec 1.3.
 
 // What an unauthenticated client may do, as bits of the ACL operations.
 const (

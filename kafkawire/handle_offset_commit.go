@@ -10,7 +10,7 @@ import (
 )
 
 // OffsetCommit (8), versions 2 to 10. It is answered when it is durable. Source:
-// spec 2.6.
+// Kafka 4.3.1; spec 2.6.
 
 // maxOffsetMetadata is the longest text kept with an offset (offset.metadata.max.bytes).
 const maxOffsetMetadata = 4096

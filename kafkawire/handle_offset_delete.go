@@ -9,7 +9,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// OffsetDelete (47), version 0. Source: spec 1.2.
+// OffsetDelete (47), version 0. Source: Kafka 4.3.1; spec 1.2.
 
 func (c *conn) handleOffsetDelete(_ *slot, q *kmsg.OffsetDeleteRequest) kmsg.Response {
 	r := kmsg.NewPtrOffsetDeleteResponse()

@@ -7,7 +7,7 @@ import (
 )
 
 // OffsetFetch (9), versions 1 to 10. Without transactions every committed offset
-// is stable. Source: spec 2.6.
+// is stable. Source: Kafka 4.3.1; spec 2.6.
 
 func (c *conn) handleOffsetFetch(_ *slot, q *kmsg.OffsetFetchRequest) kmsg.Response {
 	r := kmsg.NewPtrOffsetFetchResponse()

@@ -18,7 +18,7 @@ import (
 // A topic with a compression.type of its own has batches compressed anew.
 // Deviations: compressed payloads are not looked into unless the topic demands
 // it; a payload that is not compressed as it says is refused with 2 rather than
-// -1; null records are answered with 87. Source: spec 2.1, 2.2.
+// -1; null records are answered with 87. Source: Kafka 4.3.1; spec 2.1, 2.2.
 
 // produceBatch collects the produce requests of one read buffer, so that one Tx
 // stores them all. Owned by the connection's reader.

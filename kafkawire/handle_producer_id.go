@@ -12,7 +12,7 @@ import (
 
 // InitProducerId (22), versions 0 to 5, for idempotent producers. Transactional
 // ones are refused as not authorized, which every client takes as final. Source:
-// spec 2.2.
+// Kafka 4.3.1; spec 2.2.
 
 // producerKey is the document that holds the first producer id not handed out in
 // blocks of producerBlock yet.

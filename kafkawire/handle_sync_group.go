@@ -8,7 +8,7 @@ import (
 	"trivium/kafkawire/group"
 )
 
-// SyncGroup (14), versions 0 to 5. Source: spec 2.6.
+// SyncGroup (14), versions 0 to 5. Source: Kafka 4.3.1; spec 2.6.
 
 func (c *conn) handleSyncGroup(s *slot, q *kmsg.SyncGroupRequest) kmsg.Response {
 	y := &group.SyncRequest{

@@ -10,7 +10,7 @@ import (
 
 // ApiVersions (18), versions 0 to 4. It lists what is served and nothing else:
 // without transactions there is no transaction.version, without the new group
-// protocol no group.version. Source: spec 1.1, KIP-511, KIP-584.
+// protocol no group.version. Source: Kafka 4.3.1; spec 1.1, KIP-511, KIP-584.
 
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
