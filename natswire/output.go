@@ -99,7 +99,14 @@ func (o *output) takeLocked() bool {
 // wroteLocked accounts for n bytes that the socket took.
 func (o *output) wroteLocked(n, maxPending int) {
 	o.mu.pending -= n
-	if o.mu.stall != nil && o.mu.pending < maxPending/4*3 {
+	if o.mu.pending < maxPending/4*3 {
+		o.unstallLocked()
+	}
+}
+
+// unstallLocked lets waiting producers go on.
+func (o *output) unstallLocked() {
+	if o.mu.stall != nil {
 		close(o.mu.stall)
 		o.mu.stall = nil
 	}
@@ -117,7 +124,8 @@ func (o *output) releaseLocked() {
 		o.mu.tail.free()
 	}
 	o.mu.full, o.flight, o.mu.tail, o.off = nil, nil, nil, 0
-	o.wroteLocked(o.mu.pending, 1)
+	o.mu.pending = 0
+	o.unstallLocked()
 }
 
 // flush writes what is pending unless somebody is at it already. It does not block.
