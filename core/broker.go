@@ -224,7 +224,7 @@ func (tx *Tx) Commit() {
 	}
 }
 
-// Then calls f after Commit, when no lock is held any more.
+// afterCommit calls f after Commit, when no lock is held any more.
 func (tx *Tx) afterCommit(f func()) { tx.after = append(tx.after, f) }
 
 // wakeAfter lets r run after Commit.

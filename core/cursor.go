@@ -124,8 +124,7 @@ type Cursor struct {
 		turns      map[int]int     // whose turn it is, by priority
 		turn       int             // likewise, while all have the same priority
 		blocked    bool            // MaxInFlight kept messages back
-		hadSub     bool
-		delivered  Offset // the last one handed out for the first time
+		delivered  Offset          // the last one handed out for the first time
 		deliveries uint64
 		pending    int64 // matching messages never delivered; with a key index only
 		lastActive int64

@@ -86,7 +86,6 @@ func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error)
 		i--
 	}
 	c.mu.subs = slices.Insert(c.mu.subs, i, s)
-	c.mu.hadSub = true
 	c.watch()
 	c.wake()
 	return s, nil
