@@ -416,6 +416,8 @@ func (s *Store) measure(l *Log) error {
 		}
 		o.release()
 		if err != nil {
+			// What is damaged may be dead: then no reader will ever say so.
+			s.o.Log.Error("storage: a segment is damaged", "log", uint64(l.id), "err", corrupt(s.segments.where(l.id, r), err))
 			continue
 		}
 		l.mu.Lock()

@@ -3,9 +3,15 @@ package storage
 import (
 	"errors"
 	"sort"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// mergeRuns is how many runs of about the same size are merged into one.
+const mergeRuns = 8
 
 // segmentBytes is where a segment file ends and the next begins.
 const segmentBytes = 64 << 20
@@ -19,7 +25,7 @@ type settling struct {
 	frames map[*block][]byte // read in this pass
 	batch  *pebble.Batch
 	plans  []*plan
-	files  bool // a file was made since the last commit
+	files  []vfs.File // made since the last commit, and not synced
 	// What the plans hold in memory while they wait to be committed.
 	held int
 }
@@ -55,10 +61,16 @@ type size struct {
 // planBytes bounds the memory of plans and of the batch before they are committed.
 const planBytes = 4 << 20
 
+// planFiles bounds the files that are open and not synced.
+const planFiles = 64
+
 func (p *settling) run() error {
 	defer func() {
 		if p.batch != nil {
 			p.batch.Close()
+		}
+		for _, f := range p.files {
+			f.Close()
 		}
 	}()
 	for _, l := range p.s.allLogs() {
@@ -68,7 +80,7 @@ func (p *settling) run() error {
 		if err := p.settle(l); err != nil {
 			return err
 		}
-		if p.held > planBytes || p.batch != nil && p.batch.Len() > planBytes || len(p.plans) > 10000 {
+		if p.held > planBytes || p.batch != nil && p.batch.Len() > planBytes || len(p.plans) > 10000 || len(p.files) > planFiles {
 			if err := p.commit(); err != nil {
 				return err
 			}
@@ -138,8 +150,9 @@ func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
 //   - by nothing if nothing of it is live,
 //   - when less than half of it is live (an eighth if it is only consumed from its
 //     beginning: the rest may be about to go),
-//   - with the items or with a neighbour that is replaced, if it is no larger than
-//     what is written there anyway: so every entry is rewritten a few times at most.
+//   - with the items, if there are mergeRuns of about the same size: so every entry
+//     is rewritten a few times at most,
+//   - with a neighbour that is replaced, if it is no larger.
 func (l *Log) tidyLocked(items []item) (groups [][]*run) {
 	m := &l.mu
 	chunk, limit := int64(l.s.o.chunkBytes), l.s.o.segmentBytes
@@ -155,16 +168,17 @@ func (l *Log) tidyLocked(items []item) (groups [][]*run) {
 		return max(r.bytes, 1)
 	}
 	tail := n
-	if len(items) > 0 {
-		for tail > 0 {
-			r := m.runs[tail-1]
-			b := live(r)
-			if r.size > max(size, chunk) || size+b > limit {
-				break
-			}
-			size += b
-			tail--
+	for len(items) > 0 {
+		// The last runs of about that size.
+		k, sum := tail, size
+		for k > 0 && m.runs[k-1].size <= 4*max(size, 1<<10) && sum+live(m.runs[k-1]) <= limit {
+			k--
+			sum += live(m.runs[k])
 		}
+		if tail-k < max(1, l.s.o.mergeRuns-1) {
+			break
+		}
+		tail, size = k, sum
 	}
 	for i := 0; i < tail; i++ {
 		if !l.sparseLocked(m.runs[i]) {
@@ -343,7 +357,8 @@ func (w *segmentWriter) end() error {
 	if r.file == 0 {
 		set(w.p.batch, logKey2(keyChunk, w.l.id, int64(r.from)), w.k.buf)
 	} else {
-		w.p.files = true
+		w.p.files = append(w.p.files, w.k.file)
+		w.k.file = nil
 		w.p.s.segments.count.Add(1)
 	}
 	w.p.s.count.settled.Add(r.size)
@@ -365,8 +380,8 @@ func (p *settling) commit() error {
 		return nil
 	}
 	s := p.s
-	if p.files {
-		if err := syncDir(s.o.FS, s.segments.dir); err != nil {
+	if len(p.files) > 0 {
+		if err := errors.Join(p.syncFiles(), syncDir(s.o.FS, s.segments.dir)); err != nil {
 			return err
 		}
 	}
@@ -385,8 +400,29 @@ func (p *settling) commit() error {
 	for _, pl := range p.plans {
 		pl.install(s)
 	}
-	p.plans, p.files, p.held = nil, false, 0
+	p.plans, p.held = nil, 0
 	return nil
+}
+
+// parallelSyncs is how many files are synced at once: several take hardly longer
+// than one.
+const parallelSyncs = 8
+
+// syncFiles syncs and closes the new files.
+func (p *settling) syncFiles() error {
+	errs := make([]error, len(p.files))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(parallelSyncs, len(p.files)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(errs)); i = next.Add(1) - 1 {
+				errs[i] = errors.Join(p.files[i].Sync(), p.files[i].Close())
+			}
+		})
+	}
+	wg.Wait()
+	p.files = nil
+	return errors.Join(errs...)
 }
 
 // store writes what the index must know of a plan.

@@ -1,10 +1,6 @@
 package storage
 
-import (
-	"errors"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-)
+import "github.com/cockroachdb/pebble/v2/vfs"
 
 // sink takes a segment's bytes: in memory as long as they are few, then in a file.
 type sink struct {
@@ -19,7 +15,7 @@ type sink struct {
 
 const (
 	// maxChunk is the largest segment that lives in the index instead of a file.
-	maxChunk = 32 << 10
+	maxChunk = 64 << 10
 	// sinkBuffer is what is written to a file at once, and then sent towards the disk.
 	sinkBuffer = 512 << 10
 )
@@ -64,7 +60,7 @@ func (k *sink) spill() error {
 	return nil
 }
 
-// finish ends the segment: its file is synced, or its bytes are in buf.
+// finish ends the segment: its bytes are in the file, to be synced, or in buf.
 func (k *sink) finish() error {
 	if k.file == nil {
 		return nil
@@ -74,10 +70,7 @@ func (k *sink) finish() error {
 			return err
 		}
 	}
-	err := k.file.Sync()
-	err = errors.Join(err, k.file.Close())
-	k.file = nil
-	return err
+	return nil
 }
 
 // abandon removes what there is of a file.

@@ -47,6 +47,7 @@ type Options struct {
 	segmentBytes   int64
 	chunkBytes     int
 	reserveOffsets Offset
+	mergeRuns      int
 }
 
 const (
@@ -76,6 +77,9 @@ func (o *Options) defaults() {
 	}
 	if o.segmentBytes <= 0 {
 		o.segmentBytes = segmentBytes
+	}
+	if o.mergeRuns <= 0 {
+		o.mergeRuns = mergeRuns
 	}
 	if o.reserveOffsets <= 0 {
 		o.reserveOffsets = reserveOffsets
