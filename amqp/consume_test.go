@@ -183,6 +183,7 @@ func TestRequeue(t *testing.T) {
 				want = "2!1!3!4!"
 			}
 			equal(t, "again", got(), want)
+			//lint:ignore SA1019 clients still send it
 			c.must(c.Recover(true))
 			wait(t, "all are back", func() bool {
 				q, err := c.QueueDeclarePassive("q", true, false, false, false, nil)

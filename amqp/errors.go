@@ -59,8 +59,6 @@ const maxText = 255
 type refusal struct {
 	code uint16
 	text string
-	// quiet refusals were answered already or must not be: the socket just closes.
-	quiet bool
 }
 
 func (r *refusal) Error() string { return r.reply() }

@@ -191,6 +191,7 @@ var refusals = []struct {
 	}, want: "540 connection NOT_IMPLEMENTED - immediate=true"},
 	{name: "prefetch size", do: func(c *client) error { return c.Qos(1, 100, false) },
 		want: "540 connection NOT_IMPLEMENTED - prefetch_size!=0 (100)"},
+	//lint:ignore SA1019 clients still send it
 	{name: "recover without requeue", do: func(c *client) error { return c.Recover(false) },
 		want: "540 connection NOT_IMPLEMENTED - requeue=false"},
 	{name: "flow off", do: func(c *client) error { return c.Flow(false) }, want: "540 connection NOT_IMPLEMENTED - active=false"},

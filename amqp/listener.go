@@ -52,7 +52,6 @@ type Options struct {
 type Server struct {
 	Options
 	next    atomic.Uint64 // of the connections' numbers
-	turn    atomic.Uint64 // of messages without a key among a topic's partitions
 	metrics counters
 	wg      sync.WaitGroup
 

@@ -35,7 +35,6 @@ type incoming struct {
 	skip      bool // it was refused: the rest is to be forgotten
 
 	props []byte // view of data
-	reply bool   // reply_to was the pseudo-queue
 }
 
 // stage is the frame that comes next.

@@ -202,7 +202,7 @@ func install(work string, need map[string]bool) error {
 			return err
 		}
 		if _, err := exec.LookPath("mvn"); err != nil {
-			return fmt.Errorf("Kafka's jars come by Maven: %w", err)
+			return fmt.Errorf("the jars of Kafka come by Maven: %w", err)
 		}
 		if _, err := run(dir, nil, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"); err != nil {
 			return err

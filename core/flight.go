@@ -118,14 +118,6 @@ func (fs *flights) all(yield func(f *flight) bool) {
 	}
 }
 
-// first returns the one with the lowest offset, nil if there is none.
-func (fs *flights) first() *flight {
-	if fs.live == 0 {
-		return nil
-	}
-	return &fs.list[fs.head]
-}
-
 // offsetHeap is a min-heap. Pushing in ascending order costs nothing.
 type offsetHeap []Offset
 

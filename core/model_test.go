@@ -90,14 +90,6 @@ func (q *queueModel) giveBack(m *modelMessage) {
 	m.held, m.returned = false, returns
 }
 
-func (q *queueModel) find(o Offset) *modelMessage {
-	i := slices.IndexFunc(q.messages, func(m *modelMessage) bool { return m.offset == o })
-	if i < 0 {
-		return nil
-	}
-	return q.messages[i]
-}
-
 // TestModel plays random operations on a queue and on its model: both hand out the
 // same messages in the same order, let the same ones die, and count alike.
 func TestModel(t *testing.T) {

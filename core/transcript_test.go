@@ -75,7 +75,6 @@ type recorder struct {
 	h       *harness
 	name    string
 	s       *Subscription
-	bodies  bool
 	windows []*Window
 }
 

@@ -124,7 +124,6 @@ func (t *Tx) Append(l *Log, e *Entry) Offset {
 
 // append encodes e at the end of b.
 func (d *sharedData) append(b []byte, blk *block, id LogID, e *Entry) []byte {
-	at := len(b)
 	ref := d.blk == blk && d.len == len(e.Data) && d.len > 0 && d.data == unsafe.SliceData(e.Data) &&
 		bytes.Equal(b[d.at:d.at+d.len], e.Data)
 	if ref {
@@ -139,7 +138,7 @@ func (d *sharedData) append(b []byte, blk *block, id LogID, e *Entry) []byte {
 	if ref {
 		return binary.AppendUvarint(b, uint64(d.at))
 	}
-	at = len(b)
+	at := len(b)
 	b = append(b, e.Data...)
 	*d = sharedData{data: unsafe.SliceData(e.Data), len: len(e.Data), at: at, blk: blk}
 	return b
