@@ -2,16 +2,15 @@ package amqp
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"trivium/auth"
 	"trivium/core"
+	"trivium/internal/accept"
 )
 
 // The defaults of Options, RabbitMQ's own.
@@ -24,9 +23,6 @@ const (
 	DefaultRefusalDelay     = 3 * time.Second
 	DefaultConsumerTimeout  = 30 * time.Minute
 )
-
-// acceptPause is how long to wait for file descriptors to become free.
-const acceptPause = 50 * time.Millisecond
 
 // version is the RabbitMQ release whose behaviour this is: clients steer by it.
 const version = "4.2.2"
@@ -106,24 +102,14 @@ func (s *Server) Serve(l net.Listener) error {
 		delete(s.mu.listeners, l)
 		s.mu.Unlock()
 	}()
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			s.mu.Lock()
-			closed := s.mu.closed
-			s.mu.Unlock()
-			if closed {
-				return nil
-			}
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
-				s.Log.Warn("cannot accept a connection", "err", err)
-				time.Sleep(acceptPause)
-				continue
-			}
-			return err
-		}
-		s.accept(nc)
-	}
+	return accept.Each(l, s.stopping, func(err error) { s.Log.Warn("amqp: accept", "err", err) }, s.accept)
+}
+
+// stopping reports whether Shutdown was called.
+func (s *Server) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.closed
 }
 
 // accept starts the goroutine that serves a connection.

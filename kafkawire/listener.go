@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +13,7 @@ import (
 
 	"trivium/auth"
 	"trivium/core"
+	"trivium/internal/accept"
 	"trivium/kafkawire/group"
 )
 
@@ -104,15 +104,12 @@ type Server struct {
 		closing   bool
 	}
 	running sync.WaitGroup
-	// stopping is closed by Shutdown.
-	stopping chan struct{}
 }
 
 // New makes the door. It reads topics and groups that are stored.
 func New(o Options) *Server {
 	o.defaults()
 	s := &Server{o: o, log: o.Log, broker: o.Broker, ns: o.Broker.Namespace(core.DefaultNamespace)}
-	s.stopping = make(chan struct{})
 	s.mu.listeners = make(map[net.Listener]struct{})
 	s.mu.conns = make(map[*conn]struct{})
 	s.topics = newRegistry(s.ns, s.log)
@@ -161,28 +158,19 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.mu.listeners[l] = struct{}{}
 	s.mu.Unlock()
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			s.mu.Lock()
-			closing := s.mu.closing
-			s.mu.Unlock()
-			if closing {
-				return nil
-			}
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("kafka: accept: %w", err)
-			}
-			// No descriptors left, or a client that was gone already.
-			s.log.Warn("kafka: accept", "err", err)
-			select {
-			case <-time.After(acceptPause):
-			case <-s.stopping:
-			}
-			continue
-		}
-		s.start(nc)
-	}
+	defer func() {
+		s.mu.Lock()
+		delete(s.mu.listeners, l)
+		s.mu.Unlock()
+	}()
+	return accept.Each(l, s.closing, func(err error) { s.log.Warn("kafka: accept", "err", err) }, s.start)
+}
+
+// closing reports whether Shutdown was called.
+func (s *Server) closing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.closing
 }
 
 func (s *Server) start(nc net.Conn) {
@@ -209,17 +197,11 @@ func (s *Server) start(nc net.Conn) {
 	}()
 }
 
-// acceptPause is how long accepting waits after an error.
-const acceptPause = 50 * time.Millisecond
-
 // Shutdown stops accepting and reading. What was stored is still answered;
 // joins and long polls are not. It waits until every connection has ended, at the
 // latest when ctx ends: then they are cut.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	if !s.mu.closing {
-		close(s.stopping)
-	}
 	s.mu.closing = true
 	for l := range s.mu.listeners {
 		l.Close()

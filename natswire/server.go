@@ -2,7 +2,6 @@ package natswire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"trivium/core"
+	"trivium/internal/accept"
 	"trivium/natswire/jetstream"
 )
 
@@ -94,36 +94,8 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.mu.listeners[l] = struct{}{}
 	s.mu.Unlock()
-	var pause time.Duration
-	for {
-		nc, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.accept(nc)
-			continue
-		}
-		if s.stopping() {
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return fmt.Errorf("natswire: accept: %w", err)
-		}
-		// Out of file descriptors, for example: it passes.
-		pause = min(max(2*pause, acceptPauseMin), acceptPauseMax)
-		s.o.Log.Warn("natswire: accept", "err", err, "pause", pause)
-		select {
-		case <-time.After(pause):
-		case <-s.stop:
-			return nil
-		}
-	}
+	return accept.Each(l, s.stopping, func(err error) { s.o.Log.Warn("natswire: accept", "err", err) }, s.accept)
 }
-
-// The pauses after a failed accept.
-const (
-	acceptPauseMin = 10 * time.Millisecond
-	acceptPauseMax = time.Second
-)
 
 // stopping reports whether listeners are being closed on purpose.
 func (s *Server) stopping() bool {
