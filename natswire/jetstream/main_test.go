@@ -118,3 +118,13 @@ func original(t testing.TB) *nats.Conn {
 	}
 	return connect(t, s.ClientURL())
 }
+
+// eventually polls until f holds.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
