@@ -24,8 +24,9 @@
 // # Locks, in order
 //
 //  1. core's sequencer (a Tx)
-//  2. held.mu, a group and its members; sessions.mu; registry.mu
-//  3. queue.mu, a connection's slots
+//  2. held.mu, a group and its members; session.mu, one fetch session
+//  3. coordinator.mu, sessions.mu, registry.mu: the tables of them
+//  4. queue.mu, a connection's slots
 //
 // Completions and Watchers take queue.mu only.
 package kafkawire
