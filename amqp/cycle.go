@@ -16,8 +16,7 @@ type opKind uint8
 const (
 	opPublish opKind = iota
 	opSettle
-	opReturn        // give back, counted as an attempt
-	opReturnUncount // give back, not counted
+	opReturn // give back, counted as an attempt
 	opDiscard
 )
 
@@ -212,8 +211,8 @@ func (c *conn) run(b *batch, result chan<- error) (rejected bool) {
 			}
 		case opSettle:
 			o.cursor.Settle(tx, b.offsets[o.offsets.from:o.offsets.to]...)
-		case opReturn, opReturnUncount:
-			o.cursor.Return(tx, 0, o.kind == opReturn, b.offsets[o.offsets.from:o.offsets.to]...)
+		case opReturn:
+			o.cursor.Return(tx, 0, true, b.offsets[o.offsets.from:o.offsets.to]...)
 		case opDiscard:
 			o.cursor.Discard(tx, reasonRejected, b.offsets[o.offsets.from:o.offsets.to]...)
 		}
