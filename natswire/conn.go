@@ -127,9 +127,10 @@ func (c *conn) read() {
 }
 
 // readable is called whenever the socket may have something, and returns false to wait
-// for more. All of the connection's reading is one RawConn.Read: within it the poller forgets no
-// wake-up, so that after a read that did not fill the buffer no second one has to find out
-// that there is nothing left.
+// for more. All of the connection's reading is one RawConn.Read. It reads until there is
+// nothing left, even after a read that did not fill the buffer: the poller tells of
+// data and of the end behind it only once if both came before it looked, and who left
+// would never be missed.
 func (c *conn) readable(fd uintptr) bool {
 	for {
 		n, err := c.in.readFD(int(fd))
@@ -143,12 +144,8 @@ func (c *conn) readable(fd uintptr) bool {
 			c.in.err = err
 			return true
 		}
-		full := c.in.full()
 		if !c.received() || c.closed.Load() {
 			return true
-		}
-		if !full {
-			return false
 		}
 	}
 }

@@ -56,9 +56,6 @@ func (i *input) release() {
 	i.k, i.from = nil, 0
 }
 
-// full reports whether the last read filled the buffer.
-func (i *input) full() bool { return len(i.k.b) == cap(i.k.b) }
-
 // read reads once from what is no socket.
 func (i *input) read(nc net.Conn) error {
 	if i.k == nil {
