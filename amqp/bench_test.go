@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trivium/amqp/wire"
+	"trivium/internal/race"
 )
 
 // load is a lean publisher and a lean consumer on raw sockets: they allocate nothing, so what a
@@ -229,7 +230,7 @@ func TestIdleConnections(t *testing.T) {
 	per := (measure() - before) / n
 	t.Logf("%d octets each", per)
 	most := uint64(idleBytes)
-	if racing {
+	if race.Enabled {
 		most *= 4
 	}
 	if per > most {

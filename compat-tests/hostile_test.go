@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trivium/internal/race"
 )
 
 // claimedMemory is how much the server may grow while strangers claim hundreds
@@ -172,7 +174,7 @@ func TestHostileClaims(t *testing.T) {
 	grown := s.rss() - before
 	t.Logf("%d half-open connections: %d MiB before, %d KiB more each", len(held), before>>20, grown>>10/int64(len(held)))
 	limit := int64(claimedMemory)
-	if raceEnabled {
+	if race.Enabled {
 		limit *= 8 // the race detector shadows what is touched
 	}
 	if grown > limit {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"trivium/internal/race"
 )
 
 var (
@@ -34,7 +36,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	executable = filepath.Join(dir, "trivium")
 	args := []string{"build", "-o", executable}
-	if raceEnabled {
+	if race.Enabled {
 		args = append(args, "-race") // races in the server are found here too
 	}
 	build := exec.Command("go", append(args, "trivium/cmd/trivium")...)

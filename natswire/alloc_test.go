@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"trivium/internal/race"
 )
 
 // bench is a connection that is fed read buffers by hand, and subscribers on real sockets
@@ -111,6 +113,9 @@ var shapes = []struct {
 
 // A message costs no allocation, whatever way it goes.
 func TestAllocations(t *testing.T) {
+	if race.Enabled {
+		t.Skip("pools forget at random under the race detector")
+	}
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t)
