@@ -18,10 +18,29 @@ type block struct {
 	// block is being filled.
 	live atomic.Int32
 	buf  atomic.Pointer[[]byte]
+	// A buffer is used again only if nobody was given it for good (shared) or has it
+	// pinned. Both are said before buf is loaded, and looked at when it is taken away.
+	shared atomic.Bool
+	pins   atomic.Int32
 }
 
-// bytes returns the block's bytes if they are in memory.
+// bytes returns the block's bytes if they are in memory. They stay valid.
 func (b *block) bytes() []byte {
+	if !b.shared.Load() {
+		b.shared.Store(true)
+	}
+	return b.peek()
+}
+
+// pin returns the block's bytes if they are in memory. They are valid until unpin.
+func (b *block) pin() []byte {
+	b.pins.Add(1)
+	return b.peek()
+}
+
+func (b *block) unpin() { b.pins.Add(-1) }
+
+func (b *block) peek() []byte {
 	if p := b.buf.Load(); p != nil {
 		return *p
 	}
@@ -30,6 +49,7 @@ func (b *block) bytes() []byte {
 
 // cache bounds the memory of blocks: first in, first out.
 type cache struct {
+	free  buffers
 	limit int64
 	size  atomic.Int64
 	mu    struct {
@@ -79,6 +99,9 @@ func (c *cache) hold(b *block, buf []byte) {
 func (c *cache) drop(b *block) {
 	if p := b.buf.Swap(nil); p != nil {
 		c.size.Add(-int64(cap(*p)))
+		if !b.shared.Load() && b.pins.Load() == 0 {
+			c.free.give(*p)
+		}
 	}
 }
 

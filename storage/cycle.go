@@ -47,8 +47,8 @@ func keep[T any](s []T) []T {
 	return s[:0]
 }
 
-// bufferKeep is the largest gathering buffer that is kept for the next cycle.
-const bufferKeep = 1 << 20
+// hintMax bounds what is made ready for a frame before it is known to be that large.
+const hintMax = 8 << 20
 
 // gather makes c the one that transactions are written into.
 func (s *Store) gather(c *cycle) {
@@ -58,7 +58,7 @@ func (s *Store) gather(c *cycle) {
 	c.blk = &block{}
 	c.blk.live.Store(1)
 	if c.buf == nil {
-		c.buf = make([]byte, frameHeader, max(4<<10, q.frameHint))
+		c.buf = s.cache.free.take(max(4<<10, q.frameHint))
 	}
 	c.buf = c.buf[:frameHeader]
 	q.cur = c
@@ -84,7 +84,7 @@ func (s *Store) writer() {
 		if c.durable() {
 			q.pos++
 			c.pos = q.pos
-			q.frameHint = (q.frameHint + min(len(c.buf)*5/4+2*blockSize, bufferKeep*8)) / 2
+			q.frameHint = (q.frameHint + min(len(c.buf)*5/4+2*blockSize, hintMax)) / 2
 		}
 		s.gather(s.freeCycle())
 		q.room.Broadcast()
@@ -124,14 +124,15 @@ func (s *Store) write(c *cycle) {
 	// The frame's bytes stay at hand for readers: the buffer itself, or a copy if
 	// that saves memory.
 	if c.blk.live.Load() > 1 {
-		if n < cap(c.buf)*3/4 {
-			s.cache.hold(c.blk, append(make([]byte, 0, n), c.buf...))
+		if n < cap(c.buf)/2 {
+			s.cache.hold(c.blk, append(s.cache.free.take(n), c.buf...))
 		} else {
-			s.cache.hold(c.blk, c.buf[:n:n])
+			s.cache.hold(c.blk, c.buf)
 			c.buf = nil
 		}
 	}
-	if cap(c.buf) > bufferKeep {
+	if cap(c.buf) >= 1<<minBuffer {
+		s.cache.free.give(c.buf)
 		c.buf = nil
 	}
 	s.cache.release(c.blk)

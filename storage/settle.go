@@ -224,10 +224,26 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 			return err
 		}
 	}
+	var pinned *block
+	var frame []byte
+	defer func() {
+		if pinned != nil {
+			pinned.unpin()
+		}
+	}()
 	for i := range items {
 		it := &items[i]
+		if it.blk != pinned {
+			if pinned != nil {
+				pinned.unpin()
+			}
+			pinned, frame = it.blk, it.blk.pin()
+		}
 		var e Entry
-		buf, err := p.bytes(it.blk)
+		buf, err := frame, error(nil)
+		if buf == nil {
+			buf, err = p.bytes(it.blk)
+		}
 		if err == nil {
 			err = l.decode(it, buf, &e)
 		}
@@ -245,11 +261,8 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 	return w.end()
 }
 
-// bytes returns a frame; each is read once in a pass.
+// bytes returns a frame that is not in memory; each is read once in a pass.
 func (p *settling) bytes(b *block) ([]byte, error) {
-	if buf := b.bytes(); buf != nil {
-		return buf, nil
-	}
 	if buf := p.frames[b]; buf != nil {
 		return buf, nil
 	}

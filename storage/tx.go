@@ -115,6 +115,7 @@ func (t *Tx) Append(l *Log, e *Entry) Offset {
 		t.durable = true
 		i.blk, i.at = c.blk, uint32(len(c.buf))
 		c.blk.maxTime = max(c.blk.maxTime, e.Time)
+		c.buf = t.s.cache.free.grow(c.buf, maxEnvelope+int(i.bytes)+blockSize)
 		c.buf = t.last.append(c.buf, c.blk, l.id, e)
 	}
 	l.appended(i)
