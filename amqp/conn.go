@@ -161,11 +161,8 @@ func (c *conn) parse(n int) {
 		c.start += size
 		c.frame(f)
 	}
-	for _, ch := range c.work.open {
-		ch.pub.spill()
-	}
-	c.work.open = c.work.open[:0]
 	c.commit()
+	c.work.carry()
 	c.out.flush()
 	c.fit(need, full, n)
 	c.boxes.wait(inFlightBytes)

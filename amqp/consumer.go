@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,43 @@ type consumer struct {
 
 // Deliver sends messages to the client, on a worker of core's.
 func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
+	c := k.ch.c
+	if !k.noAck {
+		c.holding.Store(true)
+	}
+	for rest := ds; len(rest) > 0; {
+		n, room := atOnce(rest)
+		k.deliver(rest[:n], room)
+		c.out.flush()
+		rest = rest[n:]
+	}
+	if k.handed.Add(int32(len(ds))) >= deliverWindow/2 {
+		k.more()
+	}
+}
+
+const (
+	// deliverAtOnce is how much goes to the socket in one write, so that buffers stay small enough to be kept.
+	deliverAtOnce = 256 << 10
+	// deliverExtra is about what a delivery's frames and method add to its entry.
+	deliverExtra = 64
+)
+
+// atOnce is how many of ds make one write, at least one, and about how many octets they become.
+func atOnce(ds []core.Delivery) (n, room int) {
+	for n < len(ds) {
+		size := len(ds[n].Entry.Data) + len(ds[n].Entry.Key) + deliverExtra
+		if n > 0 && room+size > deliverAtOnce {
+			break
+		}
+		room += size
+		n++
+	}
+	return n, room
+}
+
+// deliver appends messages to the output.
+func (k *consumer) deliver(ds []core.Delivery, room int) {
 	ch, c := k.ch, k.ch.c
 	m := &c.s.metrics
 	bytes, again := 0, 0
@@ -43,11 +81,10 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	now := int64(0)
 	if !k.noAck {
 		now = time.Now().UnixNano()
-		c.holding.Store(true)
 	}
 	ch.mu.Lock()
 	c.out.lock()
-	buf := c.out.mu.buf
+	buf := slices.Grow(c.out.mu.buf, room)
 	for i := range ds {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)
@@ -87,10 +124,6 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	m.deliveredBytes.Add(int64(bytes))
 	if again > 0 {
 		m.redelivered.Add(int64(again))
-	}
-	c.out.flush()
-	if k.handed.Add(int32(len(ds))) >= deliverWindow/2 {
-		k.more()
 	}
 }
 

@@ -78,10 +78,7 @@ func (b *batch) reset() {
 	b.offsets, b.bytes = b.offsets[:0], 0
 	clear(b.confirming)
 	b.confirming = b.confirming[:0]
-	if cap(b.arena) > keepArena {
-		b.arena = nil
-	}
-	b.arena = b.arena[:0]
+	b.carry()
 }
 
 // settle adds the settling of a message; consecutive ones of one cursor and kind become one op.

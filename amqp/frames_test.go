@@ -356,6 +356,65 @@ func TestCloseRaces(t *testing.T) {
 	}
 }
 
+// Messages of several channels interleave, and what one of them asks for in between, which does all that was read
+// before, leaves the ones that have begun as they are; in whatever pieces it comes.
+func TestInterleavedMessages(t *testing.T) {
+	b := serve(t, Options{})
+	text := func(c byte) string { return strings.Repeat(string(c), 3000) }
+	for _, begun := range []uint16{1, 2} {
+		for _, piece := range []int{1 << 20, 1000, 7} {
+			r := b.raw(t).open()
+			for ch := uint16(2); ch <= 3; ch++ {
+				r.send(ch, &wire.ChannelOpen{})
+				r.method()
+			}
+			r.send(3, &wire.QueueDeclare{Queue: "q", Durable: true}, &wire.QueuePurge{Queue: "q"})
+			r.method()
+			r.method()
+			var all []byte
+			for ch := uint16(1); ch <= begun; ch++ {
+				all = wire.AppendMethod(all, ch, &wire.BasicPublish{RoutingKey: "q"})
+				p := wire.Properties{Flags: wire.HasMessageID, MessageID: []byte{'0' + byte(ch)}}
+				all = wire.AppendHeader(all, ch, 6000, p.Append(nil))
+			}
+			whole := func(body string) {
+				all = wire.AppendMethod(all, 3, &wire.BasicPublish{RoutingKey: "q"})
+				all = wire.AppendHeader(all, 3, len(body), []byte{0, 0})
+				all = wire.AppendBody(all, 3, []byte(body), frameMinSize)
+			}
+			whole(text('x'))
+			all = wire.AppendMethod(all, 3, &wire.QueueDeclare{Queue: "q", Durable: true})
+			whole(text('y'))
+			for _, half := range "AB" {
+				for ch := uint16(1); ch <= begun; ch++ {
+					all = wire.AppendBody(all, ch, []byte(text(byte(half)+byte(ch))), frameMinSize)
+				}
+			}
+			all = wire.AppendMethod(all, 3, &wire.QueueDeclare{Queue: "q", Durable: true})
+			for ; len(all) > piece; all = all[piece:] {
+				r.write(all[:piece]...)
+			}
+			r.write(all...)
+			r.method()
+			r.method()
+			want := []string{" " + text('x'), " " + text('y')}
+			for ch := byte(1); uint16(ch) <= begun; ch++ {
+				want = append(want, string('0'+ch)+" "+text('A'+ch)+text('B'+ch))
+			}
+			c := b.client()
+			for i := range want {
+				d := c.get("q")
+				if d == nil {
+					t.Fatalf("%d begun, pieces of %d: message %d is missing", begun, piece, i)
+				}
+				if d.MessageId+" "+string(d.Body) != want[i] {
+					t.Errorf("%d begun, pieces of %d: message %d: id %q, %d octets", begun, piece, i, d.MessageId, len(d.Body))
+				}
+			}
+		}
+	}
+}
+
 // Frames may come in any pieces.
 func TestByteByByte(t *testing.T) {
 	b := serve(t, Options{})

@@ -59,24 +59,57 @@ func (s stage) misplaced(frame uint8) *refusal {
 	return nil
 }
 
-// spill moves an incomplete message out of the arena.
-func (m *incoming) spill() {
-	if m.stage != wantMethod {
-		m.keepOwn()
-	}
-}
-
-// keepOwn moves a message out of the arena.
-func (m *incoming) keepOwn() {
+// keepOwn moves a message out of the arena, to where there is room for more octets, and for what is to come after
+// them, but no more than one read may bring, whatever was announced.
+func (m *incoming) keepOwn(more int) {
 	if m.own {
 		return
 	}
 	n := len(m.exchange) + len(m.key)
-	b := make([]byte, 0, n+len(m.data))
+	b := make([]byte, 0, n+len(m.data)+more+int(min(m.left, fullBuffer)))
 	b = append(append(b, m.exchange...), m.key...)
 	m.exchange, m.key = b[:len(m.exchange):len(m.exchange)], b[len(m.exchange):n:n]
 	m.data = append(b[n:n:cap(b)], m.data...)
 	m.own = true
+}
+
+// carryBytes is the largest beginning of a message that is moved to the next arena.
+const carryBytes = 2 << 10
+
+// carry begins a new arena: the operations in the old one are done. A message that has only begun goes along; when
+// there are several, or more has come than a head, they move to buffers of their own.
+func (b *batch) carry() {
+	var one *incoming
+	var of *channel
+	for _, ch := range b.open {
+		m := &ch.pub
+		if m.stage == wantMethod || m.own || m.skip || m == one {
+			continue
+		}
+		if one != nil || m.left != m.size || len(m.data) > carryBytes {
+			m.keepOwn(0)
+			continue
+		}
+		one, of = m, ch
+	}
+	clear(b.open)
+	b.open = b.open[:0]
+	if cap(b.arena) > keepArena {
+		b.arena = nil
+	}
+	if one == nil {
+		b.arena = b.arena[:0]
+		return
+	}
+	var head [carryBytes + 2*256]byte
+	all := append(append(append(head[:0], one.exchange...), one.key...), one.data...)
+	b.arena = b.arena[:0]
+	b.room(len(all) + int(min(one.left, fullBuffer)))
+	x, k, p := len(one.exchange), len(one.exchange)+len(one.key), len(one.props)
+	b.arena = append(b.arena, all...)
+	one.exchange, one.key, one.data = b.arena[:x:x], b.arena[x:k:k], b.arena[k:]
+	one.props = one.data[len(one.data)-p : len(one.data) : len(one.data)]
+	b.open = append(b.open, of)
 }
 
 // room makes the arena have place for n more octets at its end. When it has not, a new one begins: what is in
@@ -187,7 +220,7 @@ func (ch *channel) body(f wire.Frame) error {
 	b := &ch.c.work
 	// In the arena the message is the last thing, unless another channel's came between.
 	if !m.own && (len(b.arena)+len(f.Payload) > cap(b.arena) || !atEnd(b.arena, m.data)) {
-		m.keepOwn()
+		m.keepOwn(len(f.Payload))
 	}
 	if m.own {
 		m.data = append(m.data, f.Payload...)
@@ -212,7 +245,7 @@ func (ch *channel) published() error {
 	c, m := ch.c, &ch.pub
 	b := &c.work
 	if ch.tx != nil {
-		m.keepOwn()
+		m.keepOwn(0)
 		b = ch.tx
 	}
 	c.s.metrics.published.Add(1)
