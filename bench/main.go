@@ -14,7 +14,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "run the workloads whose name contains this")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each workload is run against each system")
 	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "trivium-bench"), "where the peers are installed and store their data")
-	flag.StringVar(&o.out, "out", "", "write results.json, benchmarks.md and benchmarks.svg into this directory")
+	flag.StringVar(&o.out, "out", "", "write benchmarks.json, benchmarks.md and benchmarks.svg into this directory")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench takes no arguments, only flags")

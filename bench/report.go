@@ -129,6 +129,19 @@ func (r *report) markdown() string {
 	return b.String()
 }
 
+// preface opens the page that save writes.
+const preface = `# Benchmarks
+
+Written by ` + "`go run ./bench -out docs`" + ` (see its package comment for how it measures): Trivium beside the real RabbitMQ,
+Kafka and nats-server, one after the other on one machine, driven by the same tools. Throughput, CPU, latency and memory
+are ours divided by theirs: more than 1 is better for throughput, less for the rest. "On disk" means that
+what is acknowledged is on disk: nats-server with ` + "`sync_interval: always`" + `, RabbitMQ with quorum queues, Kafka with
+` + "`log.flush.interval.messages=1`" + `, Trivium as it is. "Defaults" are the peers as they are shipped, and Trivium with
+` + "`--durability interval`" + `. Clients and servers share the cores, so the server's own CPU per message says as much as
+throughput. The samples are in [benchmarks.json](benchmarks.json), the picture in [benchmarks.svg](benchmarks.svg).
+
+`
+
 // save writes the results, the table and the picture.
 func (r *report) save(dir string) error {
 	raw, err := json.MarshalIndent(r, "", " ")
@@ -137,7 +150,7 @@ func (r *report) save(dir string) error {
 	}
 	return cmp.Or(
 		os.MkdirAll(dir, 0o755),
-		os.WriteFile(filepath.Join(dir, "results.json"), raw, 0o644),
-		os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(r.markdown()), 0o644),
+		os.WriteFile(filepath.Join(dir, "benchmarks.json"), raw, 0o644),
+		os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(preface+r.markdown()), 0o644),
 		os.WriteFile(filepath.Join(dir, "benchmarks.svg"), []byte(r.picture()), 0o644))
 }
