@@ -58,39 +58,13 @@ func appendRetries(b []byte, rs []retry) []byte {
 	return b
 }
 
-// decoder reads varints until one is missing.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
 // ranges calls f for what appendOffsets wrote, up to end.
-func (d *decoder) ranges(end Offset, f func(from, to Offset)) {
+func (d *fields) ranges(end Offset, f func(from, to Offset)) {
 	last := Offset(0)
-	for len(d.b) > 0 {
+	for len(d.rest) > 0 {
 		from := last + Offset(d.varint())
 		to := from + Offset(d.uvarint())
-		if !d.bad && from < to {
+		if !d.short && from < to {
 			f(max(from, 0), min(to, end))
 		}
 		last = to
@@ -102,7 +76,7 @@ func (c *Cursor) replay(data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	d := &decoder{b: data[1:]}
+	d := &fields{rest: data[1:]}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delivered, deliveries := Offset(d.uvarint()), d.uvarint()
@@ -121,9 +95,9 @@ func (c *Cursor) replay(data []byte) {
 			}
 		})
 	case noteAttempts:
-		for len(d.b) > 0 {
+		for len(d.rest) > 0 {
 			o, n := Offset(d.uvarint()), int32(d.uvarint())
-			if d.bad {
+			if d.short {
 				break
 			}
 			if f := c.mu.flights.find(o); f != nil {
@@ -205,7 +179,7 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 
 // restore is durable.
 func (c *Cursor) restore(_, value []byte) error {
-	d := &decoder{b: value}
+	d := &fields{rest: value}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := Offset(d.uvarint())
@@ -216,7 +190,7 @@ func (c *Cursor) restore(_, value []byte) error {
 	if c.q == nil {
 		c.mu.next, c.mu.fresh = next, next
 	}
-	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+	for n := d.uvarint(); n > 0 && !d.short; n-- {
 		f := flight{offset: Offset(d.uvarint()), attempts: int32(d.uvarint()), number: d.uvarint(), deadline: int64(d.uvarint())}
 		if c.q != nil { // next begins anew
 			c.remember(f.offset, f.attempts)
@@ -233,17 +207,17 @@ func (c *Cursor) restore(_, value []byte) error {
 			c.mu.redo.push(c, g)
 		}
 	}
-	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+	for n := d.uvarint(); n > 0 && !d.short; n-- {
 		c.remember(Offset(d.uvarint()), int32(d.uvarint()))
 	}
-	if len(d.b) > 0 && !d.bad {
-		set, n, err := avl.Decode(d.b)
-		if err != nil || n != len(d.b) {
+	if len(d.rest) > 0 && !d.short {
+		set, n, err := avl.Decode(d.rest)
+		if err != nil || n != len(d.rest) {
 			return fmt.Errorf("cursor %q: settled set: %w", c.mu.cfg.Name, err)
 		}
 		c.mu.acked = set
 	}
-	if d.bad {
+	if d.short {
 		return fmt.Errorf("cursor %q: checkpoint of %d bytes", c.mu.cfg.Name, len(value))
 	}
 	return nil
