@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -71,31 +72,35 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestManyQueues bounds what an idle queue costs.
+// TestManyQueues bounds what an idle queue costs: the least of several rounds,
+// because what else lives in the process (a memtable, a journal buffer) comes and
+// goes between two readings.
 func TestManyQueues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes many queues")
 	}
-	const n = 5000
+	const rounds, n, bound = 4, 3000, 2000
 	b := benchBroker(t)
-	before := heapInUse()
-	for i := 0; i < n; i += 500 {
-		err := b.Committed(func(tx *Tx) error {
-			for k := range 500 {
-				_, err := b.Namespace(DefaultNamespace).CreateQueue(tx, QueueConfig{Realm: defaultRealm, Name: fmt.Sprint("queue-", i+k), Durable: true})
-				if err != nil {
-					return err
+	least := int64(math.MaxInt64)
+	for r := range rounds {
+		before := heapInUse()
+		for i := 0; i < n; i += 500 {
+			err := b.Committed(func(tx *Tx) error {
+				for k := range 500 {
+					_, err := b.Namespace(DefaultNamespace).CreateQueue(tx, QueueConfig{Realm: defaultRealm, Name: fmt.Sprint("queue-", r*n+i+k), Durable: true})
+					if err != nil {
+						return err
+					}
 				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
+		least = min(least, (int64(heapInUse())-int64(before))/n)
 	}
-	if per := int64(heapInUse()-before) / n; per > 2000 {
-		t.Errorf("an idle queue takes %d bytes", per)
-	} else {
-		t.Logf("an idle queue takes %d bytes", per)
+	if least > bound {
+		t.Errorf("an idle queue takes %d bytes, not %d", least, bound)
 	}
 }
