@@ -262,7 +262,7 @@ func (ch *channel) end() {
 		ch.reply = nil
 	}
 	ch.mu.Lock()
-	left := ch.mu.unacked.list
+	left := ch.mu.unacked.all()
 	ch.mu.unacked = unacked{}
 	ch.mu.Unlock()
 	b := &batch{}

@@ -1,12 +1,17 @@
 package amqp
 
-import "trivium/amqp/wire"
+import (
+	"slices"
+
+	"trivium/amqp/wire"
+)
 
 // confirms are a channel's publishes that wait for the disk, in the order of their
 // numbers, one span for each read. They are answered in that order: so an ack with
 // multiple=true never covers what is not settled.
 type confirms struct {
-	spans []span
+	spans []span // from head on
+	head  int
 	base  uint64 // the id of spans[0]
 }
 
@@ -20,6 +25,11 @@ type span struct {
 
 // open adds a span and returns its id.
 func (c *confirms) open(from, to uint64) uint64 {
+	if len(c.spans) == cap(c.spans) && c.head*2 >= len(c.spans) {
+		c.base += uint64(c.head)
+		c.spans = slices.Delete(c.spans, 0, c.head)
+		c.head = 0
+	}
 	c.spans = append(c.spans, span{from: from, to: to})
 	return c.base + uint64(len(c.spans)) - 1
 }
@@ -28,16 +38,19 @@ func (c *confirms) open(from, to uint64) uint64 {
 func (c *confirms) settle(id uint64, nacks []uint64, failed bool, dst []byte, channel uint16, m *counters) []byte {
 	s := &c.spans[id-c.base]
 	s.done, s.failed, s.nacks = true, failed, nacks
-	n := 0
-	for n < len(c.spans) && c.spans[n].done {
-		n++
+	first := c.head
+	for c.head < len(c.spans) && c.spans[c.head].done {
+		c.head++
 	}
-	if n == 0 {
+	if c.head == first {
 		return dst
 	}
-	dst = appendConfirms(dst, channel, c.spans[:n], m)
-	c.base += uint64(n)
-	c.spans = c.spans[:copy(c.spans, c.spans[n:])]
+	dst = appendConfirms(dst, channel, c.spans[first:c.head], m)
+	if c.head == len(c.spans) {
+		clear(c.spans) // lets go of the nacks
+		c.base += uint64(c.head)
+		c.spans, c.head = c.spans[:0], 0
+	}
 	return dst
 }
 

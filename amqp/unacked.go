@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"cmp"
 	"slices"
 
 	"trivium/core"
@@ -16,116 +17,109 @@ type delivery struct {
 	settled  bool
 }
 
-// unacked are a channel's deliveries, by tag. Settled ones in the middle stay as
-// holes until they are half of all; so one that is never settled pins nothing but itself.
+// unacked are a channel's deliveries, by tag. Settled ones stay as holes until they are half of all; so one that
+// is never settled pins nothing but itself, and settling in any order costs a search.
 type unacked struct {
-	list  []delivery
-	holes int
+	list  []delivery // what is before head is settled; what is at head is not
+	head  int
+	holes int // settled ones after head
 }
 
-// compactFrom is the number of entries below which holes do not matter.
-const compactFrom = 64
+// keepUnacked is the number of entries that are kept room for when nothing is unsettled.
+const keepUnacked = 1024
 
 func (u *unacked) push(d delivery) {
-	if u.holes >= compactFrom && u.holes*2 >= len(u.list) {
+	if n := len(u.list); n == cap(u.list) && (u.head+u.holes)*2 > n {
 		u.compact()
 	}
 	u.list = append(u.list, d)
 }
 
+// compact drops what is settled, and room that is far too much for the rest.
 func (u *unacked) compact() {
-	u.list = slices.DeleteFunc(u.list, func(d delivery) bool { return d.settled })
-	u.holes = 0
+	live := u.all()
+	to := u.list[:0]
+	if len(u.list) > keepUnacked && u.len()*8 < len(u.list) {
+		to = make([]delivery, 0, u.len()*2)
+	}
+	for i := range live {
+		if !live[i].settled {
+			to = append(to, live[i])
+		}
+	}
+	clear(u.list[min(len(to), len(u.list)):])
+	u.list, u.head, u.holes = to, 0, 0
 }
 
-func (u *unacked) len() int { return len(u.list) - u.holes }
+// all are the deliveries from the first unsettled one on.
+func (u *unacked) all() []delivery { return u.list[u.head:] }
+
+func (u *unacked) len() int { return len(u.list) - u.head - u.holes }
 
 // find returns the index of tag, or -1.
 func (u *unacked) find(tag uint64) int {
-	if len(u.list) == 0 {
+	all := u.all()
+	if len(all) == 0 {
 		return -1
 	}
-	// Without holes the place is known.
-	if first := u.list[0].tag; tag >= first && tag-first < uint64(len(u.list)) && u.list[tag-first].tag == tag {
-		return u.live(int(tag - first))
-	}
-	i, ok := slices.BinarySearchFunc(u.list, tag, func(d delivery, tag uint64) int {
-		switch {
-		case d.tag < tag:
+	// Without holes that were dropped the place is known.
+	i := int(tag - all[0].tag)
+	if tag < all[0].tag || i >= len(all) || all[i].tag != tag {
+		var ok bool
+		i, ok = slices.BinarySearchFunc(all, tag, func(d delivery, tag uint64) int { return cmp.Compare(d.tag, tag) })
+		if !ok {
 			return -1
-		case d.tag > tag:
-			return 1
 		}
-		return 0
-	})
-	if !ok {
+	}
+	if all[i].settled {
 		return -1
 	}
-	return u.live(i)
-}
-
-func (u *unacked) live(i int) int {
-	if u.list[i].settled {
-		return -1
-	}
-	return i
+	return u.head + i
 }
 
 // take settles one tag, or all up to it; tag 0 with multiple means all. It calls f for each in order, and
 // reports whether there was such a tag.
 func (u *unacked) take(tag uint64, multiple bool, f func(d *delivery)) bool {
-	if multiple && tag == 0 {
-		u.takeFirst(len(u.list), f)
-		return true
+	last := len(u.list) - 1
+	if !multiple || tag != 0 {
+		if last = u.find(tag); last < 0 {
+			return false
+		}
 	}
-	i := u.find(tag)
-	if i < 0 {
-		return false
-	}
+	first := last
 	if multiple {
-		u.takeFirst(i+1, f)
-		return true
+		first = u.head
 	}
-	f(&u.list[i])
-	u.list[i].settled = true
-	u.holes++
-	u.trim()
+	for i := first; i <= last; i++ {
+		if d := &u.list[i]; !d.settled {
+			f(d)
+			*d = delivery{tag: d.tag, settled: true}
+			u.holes++
+		}
+	}
+	u.advance()
 	return true
 }
 
-// takeFirst settles the first n entries.
-func (u *unacked) takeFirst(n int, f func(d *delivery)) {
-	for i := range u.list[:n] {
-		if d := &u.list[i]; d.settled {
-			u.holes--
-		} else {
-			f(d)
-		}
+// advance moves head to the first unsettled delivery.
+func (u *unacked) advance() {
+	for u.head < len(u.list) && u.list[u.head].settled {
+		u.head++
+		u.holes--
 	}
-	u.list = slices.Delete(u.list, 0, n)
-}
-
-// trim drops the holes at the beginning, when they are enough to pay for the move.
-func (u *unacked) trim() {
-	n := 0
-	for n < len(u.list) && u.list[n].settled {
-		n++
+	if u.head < len(u.list) {
+		return
 	}
-	if n == len(u.list) {
-		clear(u.list)
-		u.list, u.holes = u.list[:0], 0
-	} else if n >= compactFrom && n*2 >= len(u.list) {
-		u.list = slices.Delete(u.list, 0, n)
-		u.holes -= n
+	u.list, u.head = u.list[:0], 0
+	if cap(u.list) > keepUnacked {
+		u.list = nil
 	}
 }
 
 // oldest is when the first unsettled delivery went out; 0 if there is none.
 func (u *unacked) oldest() int64 {
-	for i := range u.list {
-		if !u.list[i].settled {
-			return u.list[i].at
-		}
+	if all := u.all(); len(all) > 0 {
+		return all[0].at
 	}
 	return 0
 }
@@ -134,10 +128,5 @@ func (u *unacked) oldest() int64 {
 func (u *unacked) restore(ds []delivery) {
 	u.compact()
 	u.list = append(u.list, ds...)
-	slices.SortFunc(u.list, func(a, b delivery) int {
-		if a.tag < b.tag {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(u.list, func(a, b delivery) int { return cmp.Compare(a.tag, b.tag) })
 }

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"fmt"
 	"math/rand"
 	"slices"
 	"testing"
@@ -74,14 +75,40 @@ func TestUnacked(t *testing.T) {
 // One delivery that is never settled pins nothing but itself.
 func TestUnackedStaysSmall(t *testing.T) {
 	var u unacked
-	u.push(delivery{tag: 1})
-	for tag := uint64(2); tag < 100_000; tag++ {
+	for tag := uint64(1); tag <= 10_000; tag++ { // a backlog that is left behind
 		u.push(delivery{tag: tag})
+	}
+	for tag := uint64(2); tag < 200_000; tag++ {
+		if tag > 10_000 {
+			u.push(delivery{tag: tag})
+		}
 		if !u.take(tag, false, func(*delivery) {}) {
 			t.Fatal(tag)
 		}
 	}
-	if len(u.list) > 4*compactFrom || u.len() != 1 {
-		t.Errorf("%d entries for %d deliveries", len(u.list), u.len())
+	if cap(u.list) > 2*keepUnacked || u.len() != 1 {
+		t.Errorf("room for %d entries for %d deliveries", cap(u.list), u.len())
+	}
+}
+
+// Settling costs the same however many deliveries are unsettled, in whatever order.
+func BenchmarkUnacked(b *testing.B) {
+	for _, n := range []int{100, 100_000} {
+		for name, at := range map[string]func(i int) int{
+			"first": func(i int) int { return i }, "last": func(i int) int { return n - 1 - i },
+			"scattered": func(i int) int { return i * 7919 % n },
+		} {
+			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
+				var u unacked
+				for i := 0; b.Loop(); i = (i + 1) % n {
+					for tag := uint64(1); i == 0 && tag <= uint64(n); tag++ {
+						u.push(delivery{tag: tag})
+					}
+					if !u.take(uint64(at(i))+1, false, func(*delivery) {}) {
+						b.Fatal(i)
+					}
+				}
+			})
+		}
 	}
 }
