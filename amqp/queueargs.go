@@ -339,7 +339,7 @@ func queueConfig(m *wire.QueueDeclare, name, typ, owner string) core.QueueConfig
 		q.SingleActive, _ = v.Bool()
 	}
 	if typ == typeQuorum {
-		q.ReturnFirst = true
+		q.ReturnFirst, q.Weighted = true, true
 		q.MaxAttempts = defaultDeliveryLimit + 1
 		if n, ok := intArg(args, argDeliveryLimit); ok {
 			q.MaxAttempts = int(n) + 1

@@ -16,7 +16,7 @@ func (h *harness) cmdQueue(n string, a args) error {
 			MaxBytes: a.int("maxbytes", 0), HasMaxBytes: a.has("maxbytes"),
 			DeadLetter: "", HasDeadLetter: a.has("dlk"), DeadLetterKey: a.opts["dlk"], HasDeadLetterKey: a.has("dlk"),
 			Priorities: int(a.int("levels", 0)), MaxAttempts: int(a.int("attempts", 0)),
-			SingleActive: a.flag("sac"), ReturnFirst: a.flag("returnfirst"),
+			SingleActive: a.flag("sac"), ReturnFirst: a.flag("returnfirst"), Weighted: a.flag("weighted"),
 			DeadLetterRejected: a.flag("dlreject"),
 		}
 		if a.flag("reject") {
@@ -363,6 +363,9 @@ func (h *harness) cmdAdvance(ms string, a args) error {
 	h.b.timers.fire()
 	return err
 }
+
+// cmdKeep makes a checkpoint.
+func (h *harness) cmdKeep(string, args) error { return h.store.Checkpoint() }
 
 func (h *harness) cmdRestart(string, args) error {
 	h.close()

@@ -73,8 +73,12 @@ func playCrash(t *testing.T, seed uint64) {
 	h := &harness{t: t, fs: vfs.NewCrashableMem(), subs: map[string]*recorder{}}
 	h.now.Store(1000 * second)
 	h.open()
+	kind := []string{"dlk=dead", "attempts=1000"}
+	if seed%2 == 1 {
+		kind = append(kind, "weighted", "returnfirst")
+	}
 	var setup = []error{
-		h.cmdQueue("q", parseArgs([]string{"dlk=dead", "attempts=1000"})),
+		h.cmdQueue("q", parseArgs(kind)),
 		h.cmdQueue("dead", parseArgs(nil)),
 		h.cmdStream("s", parseArgs([]string{"dedup=1000000"})),
 		h.cmdCursor("s/c", parseArgs([]string{"ackwait=100000"})),
@@ -207,7 +211,7 @@ func (h *harness) send(rng *rand.Rand, hs *history, q *Queue, s *Stream) {
 	m := &message{sent: new(fact), sequence: -1}
 	e := Entry{Key: []byte("k"), ID: fmt.Appendf(nil, "id%d", n), Data: fmt.Appendf(nil, "%d", n)}
 	tx := h.b.Begin()
-	if err := q.Append(tx, &Entry{Data: e.Data}); err != nil {
+	if err := q.Append(tx, &Entry{Data: e.Data, Priority: uint8(n % 3 * 4)}); err != nil {
 		h.t.Fatal(err)
 	}
 	if rng.IntN(2) == 0 {
@@ -348,17 +352,18 @@ func (h *harness) checkSenders(hs *history, s *Stream, last int32) {
 }
 
 func (h *harness) checkDeliveries(hs *history, c *Cursor, want func(m *message) (must, may bool)) {
-	got, last := map[*message]bool{}, NoOffset
+	got, last := map[*message]bool{}, map[bool]Offset{false: NoOffset, true: NoOffset}
 	var all []Offset
 	for d := h.fetch(c); d != nil; d = h.fetch(c) {
 		m := hs.message(h, d)
 		if _, may := want(m); !may || got[m] {
 			h.t.Errorf("%s: message %s is delivered again", c.Config().Name, d.Entry.Data)
 		}
-		if d.Offset <= last {
-			h.t.Errorf("%s: %d is delivered after %d", c.Config().Name, d.Offset, last)
+		first := c.weighted() && urgent(d.Entry)
+		if d.Offset <= last[first] {
+			h.t.Errorf("%s: %d is delivered after %d", c.Config().Name, d.Offset, last[first])
 		}
-		got[m], last = true, d.Offset
+		got[m], last[first] = true, d.Offset
 		all = append(all, d.Offset)
 	}
 	for n, m := range hs.messages {

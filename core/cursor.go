@@ -117,6 +117,10 @@ type Cursor struct {
 		spent   []retry // exhausted, to be told
 		fresh   Offset  // from there on, messages had no chance to be delivered yet
 
+		urgent     []Offset // of a Weighted queue, never delivered; ascending
+		lastUrgent Offset   // the last one that ever was
+		taken      int      // messages, modulo weightedTurns
+
 		subs       []*Subscription // by priority, then age
 		active     *Subscription   // the only one served, with SingleActive
 		ended      []*Subscription // to be told
@@ -145,7 +149,7 @@ type cursorRecord struct {
 func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
 	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
 	cur.mu.cfg, cur.mu.events = c, ev
-	cur.mu.delivered = NoOffset
+	cur.mu.delivered, cur.mu.lastUrgent = NoOffset, NoOffset
 	cur.news.Store(int64(maxOffset)) // not known: what was there before
 	cur.timer.fire = cur.wake
 	return cur
@@ -390,6 +394,7 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 		c.releaseWindows(f)
 	}
 	c.mu.flights, c.mu.redo, c.mu.acked, c.mu.past, c.mu.dying = flights{}, redo{}, nil, nil, nil
+	c.mu.urgent = nil
 	c.mu.ended = append(append(c.mu.ended, c.mu.subs...), c.mu.fetches...)
 	c.mu.subs, c.mu.fetches, c.mu.active = nil, nil, nil
 	unwatch := c.mu.watching

@@ -14,6 +14,7 @@ const (
 	noteAttempts = 't' // offsets and their attempts
 	noteSeek     = 's' // the offset, as a range
 	notePicked   = 'p' // ranges of offsets, to be delivered for the first time
+	noteUrgent   = 'u' // ranges of offsets, urgent in a Weighted queue
 )
 
 // note makes a change durable, if the cursor survives a restart. A queue's
@@ -94,6 +95,12 @@ func (c *Cursor) replay(data []byte) {
 				c.pick(o)
 			}
 		})
+	case noteUrgent:
+		d.ranges(c.p.log.End(), func(from, to Offset) {
+			for o := from; o < to; o++ {
+				c.addUrgent(o)
+			}
+		})
 	case noteAttempts:
 		for len(d.rest) > 0 {
 			o, n := Offset(d.uvarint()), int32(d.uvarint())
@@ -149,7 +156,7 @@ func (c *Cursor) ackPast(o Offset) {
 }
 
 // snapshot is durable. It is one part: next, what was delivered, the flights, what
-// was settled and what was tried above next.
+// was tried above next, what is urgent, what was settled above next.
 func (c *Cursor) snapshot(set func(part, value []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,6 +178,7 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 		b = binary.AppendUvarint(b, uint64(o))
 		b = binary.AppendUvarint(b, uint64(n))
 	}
+	b = c.snapshotUrgent(b)
 	if c.mu.acked != nil {
 		b = append(b, c.mu.acked.Encode(nil)...)
 	}
@@ -210,6 +218,7 @@ func (c *Cursor) restore(_, value []byte) error {
 	for n := d.uvarint(); n > 0 && !d.short; n-- {
 		c.remember(Offset(d.uvarint()), int32(d.uvarint()))
 	}
+	c.restoreUrgent(d)
 	if len(d.rest) > 0 && !d.short {
 		set, n, err := avl.Decode(d.rest)
 		if err != nil || n != len(d.rest) {

@@ -96,7 +96,7 @@ func (c *Cursor) round() (more bool) {
 	w := &c.read.work
 	w.reset(c.b.now())
 	end := c.p.log.End()
-	if c.q != nil && c.q.config().Priorities > 0 {
+	if c.sorted() {
 		c.sortAhead(end)
 	}
 
@@ -140,7 +140,7 @@ func (c *Cursor) round() (more bool) {
 	look := willing || c.q != nil && c.q.housekeeping()
 	next, epoch, filters := c.mu.next, c.mu.epoch, c.mu.cfg.Filters
 	if look {
-		c.popRedo()
+		c.popRedo(end)
 	}
 	c.mu.Unlock()
 
@@ -149,7 +149,7 @@ func (c *Cursor) round() (more bool) {
 		if c.read.epoch != epoch {
 			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
 		}
-		if (c.q == nil || c.q.config().Priorities == 0) && next < end && len(c.read.redo) < redoAhead {
+		if next < end && !c.sorted() && (len(c.read.redo) < redoAhead || c.weighted()) {
 			c.fill(next, end, filters)
 		}
 	}
@@ -178,7 +178,7 @@ func (c *Cursor) round() (more bool) {
 	clear(c.read.redo)
 	c.read.redo = c.read.redo[:0]
 	ranOut := drained
-	drained = drained && c.mu.redo.empty() && c.mu.next >= c.p.log.End()
+	drained = drained && !c.outOfTurn(c.p.log.End()) && c.mu.next >= c.p.log.End()
 	for _, s := range c.mu.subs {
 		if (s.idle && drained && !paused) || s.short {
 			w.idle = append(w.idle, s)
@@ -338,8 +338,8 @@ func (c *Cursor) releaseWindows(f *flight) {
 	}
 }
 
-// popRedo takes what comes out of turn. Requires: mu.
-func (c *Cursor) popRedo() {
+// popRedo takes what comes out of turn and is visible before end. Requires: mu.
+func (c *Cursor) popRedo(end Offset) {
 	r := &c.mu.redo
 	for len(c.read.redo) < redoAhead {
 		level := -1
@@ -352,13 +352,19 @@ func (c *Cursor) popRedo() {
 		}
 		o, ok := r.pop()
 		if !ok {
-			return
+			break
 		}
 		f := c.mu.flights.find(o)
 		if level < 0 && (f == nil || f.state != ready) || f != nil && f.state != ready {
 			continue // settled meanwhile
 		}
 		c.read.redo = append(c.read.redo, redoEntry{offset: o, level: level})
+	}
+	for _, o := range c.mu.urgent {
+		if o >= end || len(c.read.redo) >= redoAhead {
+			return
+		}
+		c.read.redo = append(c.read.redo, redoEntry{offset: o, level: urgentLevel})
 	}
 }
 
@@ -503,6 +509,19 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 	for len(r.redo) > 0 {
 		x := r.redo[0]
 		f := c.mu.flights.find(x.offset)
+		if x.level == urgentLevel && c.othersTurn() {
+			e, o := c.head()
+			switch {
+			case e == nil && c.mu.next < end:
+				r.work.progress = true
+				return true // to be read
+			case e != nil && o < x.offset:
+				if !c.give(e, o, nil, 0, paused) {
+					return false
+				}
+				continue
+			}
+		}
 		switch {
 		case f != nil && f.state != ready, f == nil && x.level < 0:
 			// settled while it was read
@@ -511,6 +530,9 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 		case x.entry == nil || c.stale(x.entry, x.offset):
 			if f != nil { // deleted
 				c.mu.flights.remove(f)
+			}
+			if x.level == urgentLevel {
+				c.notUrgent(x.offset)
 			}
 		default:
 			if f == nil && c.mu.acked != nil && c.mu.acked.Exists(uint64(x.offset)) {
@@ -522,35 +544,47 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 		}
 		r.redo = r.redo[1:]
 	}
-	if c.q != nil && c.q.config().Priorities > 0 {
+	switch {
+	case c.outOfTurn(end):
+		r.work.progress = true
+		return true // to be read
+	case c.sorted():
 		return true
 	}
 	for {
-		for r.at < len(r.ahead) && r.ahead[r.at].Next() <= c.mu.next {
-			r.at++
-		}
-		if r.at == len(r.ahead) {
-			if r.from > c.mu.next {
-				c.skip(r.from) // deleted ones
-			}
+		e, o := c.head()
+		if e == nil {
 			r.work.progress = r.work.progress || c.mu.next < c.p.log.End()
 			return true
 		}
+		if !c.give(e, o, nil, 0, paused) {
+			return false
+		}
+	}
+}
+
+// head is the first message of what was read ahead that is to be delivered, nil if
+// there is none: next has moved up to it. Requires: mu.
+func (c *Cursor) head() (*Entry, Offset) {
+	r, weighted := c.read, c.weighted()
+	for ; r.at < len(r.ahead); r.at++ {
 		e := &r.ahead[r.at]
 		for o := max(e.Offset, c.mu.next); o < e.Next(); o++ {
 			if o > c.mu.next {
 				c.skip(o)
 			}
 			if c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) || !c.wants(c.keyAt(e, o)) ||
-				c.stale(e, o) || c.hidden(e, o) {
+				c.stale(e, o) || c.hidden(e, o) || weighted && urgent(e) {
 				c.skip(o + 1)
 				continue
 			}
-			if !c.give(e, o, nil, 0, paused) {
-				return false
-			}
+			return e, o
 		}
 	}
+	if r.from > c.mu.next {
+		c.skip(r.from) // deleted ones
+	}
+	return nil, NoOffset
 }
 
 // skip moves next on to o. Requires: mu.
@@ -659,7 +693,9 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 	c.mu.deliveries++
 	c.mu.lastActive = w.now
 	if first {
-		c.mu.delivered = max(c.mu.delivered, o)
+		if level == 0 { // in its order
+			c.mu.delivered = max(c.mu.delivered, o)
+		}
 		if c.mu.pending > 0 {
 			c.mu.pending--
 		}
@@ -667,8 +703,8 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 	} else if c.q != nil {
 		w.pending = max(w.pending-1, 0)
 	}
-	if f == nil && o >= c.mu.next {
-		c.skip(o + 1)
+	if f == nil {
+		c.took(o, level)
 	}
 	if s.o.AutoAck || c.mu.cfg.Ack == AckNone {
 		w.settled = append(w.settled, o)
@@ -714,9 +750,7 @@ func (c *Cursor) ackWait(attempts int32) int64 {
 func (c *Cursor) die(e *Entry, o Offset, f *flight, level int, reason string) {
 	w := &c.read.work
 	if f == nil {
-		if o >= c.mu.next {
-			c.skip(o + 1)
-		}
+		c.took(o, level)
 		f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
 	}
 	if n, ok := c.mu.past[o]; ok {

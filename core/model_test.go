@@ -15,6 +15,7 @@ type queueModel struct {
 	next     Offset
 	now      int64
 	dead     []string // what went to the dead-letter queue
+	taken    int      // for Weighted
 }
 
 type modelMessage struct {
@@ -44,9 +45,37 @@ func (q *queueModel) ready() (all []*modelMessage) {
 			}
 			return a.returned - b.returned
 		}
+		if q.c.Weighted {
+			return 0
+		}
 		return b.priority - a.priority
 	})
+	if !q.c.Weighted {
+		return all
+	}
+	// Two urgent ones to one that is the first of all.
+	returned := slices.IndexFunc(all, func(m *modelMessage) bool { return m.returned == 0 })
+	if returned < 0 {
+		return all
+	}
+	rest, taken := slices.Clone(all[returned:]), q.taken
+	all = all[:returned]
+	for ; len(rest) > 0; taken++ {
+		i := slices.IndexFunc(rest, func(m *modelMessage) bool { return m.priority > 4 })
+		if i < 0 || taken%3 == 2 {
+			i = 0
+		}
+		all = append(all, rest[i])
+		rest = slices.Delete(rest, i, i+1)
+	}
 	return all
+}
+
+// take counts a message that leaves its place for the first time.
+func (q *queueModel) take(m *modelMessage) {
+	if m.returned == 0 {
+		q.taken++
+	}
 }
 
 func (q *queueModel) drop(m *modelMessage, reason string) {
@@ -70,8 +99,10 @@ func (q *queueModel) settleDown() {
 		all := q.ready()
 		switch {
 		case len(all) > 0 && all[0].expires != 0 && all[0].expires <= q.now:
+			q.take(all[0])
 			q.drop(all[0], Expired)
 		case q.c.HasMaxMessages && int64(len(all)) > q.c.MaxMessages:
+			q.take(all[0])
 			q.drop(all[0], MaxLen)
 		default:
 			return
@@ -102,11 +133,13 @@ func playModel(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	h := newHarness(t)
 	c := QueueConfig{Realm: defaultRealm, Name: "q", Durable: rng.IntN(2) == 0, HasDeadLetter: true, HasDeadLetterKey: true, DeadLetterKey: "dead"}
-	switch rng.IntN(3) {
+	switch rng.IntN(4) {
 	case 0:
 		c.Priorities = 3
 	case 1:
 		c.ReturnFirst = true
+	case 2:
+		c.ReturnFirst, c.Weighted = true, true
 	}
 	if rng.IntN(2) == 0 {
 		c.HasTTL, c.TTL = true, 50*time.Millisecond
@@ -174,6 +207,9 @@ func playModelOp(t *testing.T, rng *rand.Rand, h *harness, q *Queue, m *queueMod
 	switch op {
 	case 0, 1, 2:
 		x := &modelMessage{offset: m.next, priority: min(rng.IntN(6), m.c.Priorities)}
+		if m.c.Weighted {
+			x.priority = 3 + rng.IntN(3)
+		}
 		e := Entry{Data: fmt.Append(nil, m.next), Priority: uint8(x.priority), Time: m.now}
 		if m.c.Priorities > 0 && x.priority == m.c.Priorities {
 			e.Priority += uint8(rng.IntN(3)) // above the highest is the highest
@@ -209,6 +245,7 @@ func playModelOp(t *testing.T, rng *rand.Rand, h *harness, q *Queue, m *queueMod
 		}
 		x := all[0]
 		redelivered := x.attempts > 0
+		m.take(x)
 		x.held = true
 		x.attempts++
 		if d.Offset != x.offset || d.Redelivered != redelivered || d.Attempt != x.attempts {

@@ -32,6 +32,9 @@ type QueueConfig struct {
 	// DeadLetterRejected also dead-letters what Overflow RejectNew refuses.
 	DeadLetterRejected bool `json:",omitzero"`
 	Priorities         int  `json:",omitzero"` // levels 0..Priorities; 0 = none
+	// Weighted: of two messages with a priority above 4 and one without, the one comes third, whatever its place.
+	// It excludes Priorities.
+	Weighted bool `json:",omitzero"`
 	// DeadLetter is the exchange that dead messages go to, if HasDeadLetter.
 	DeadLetter       string `json:",omitzero"`
 	HasDeadLetter    bool   `json:",omitzero"`
@@ -275,6 +278,9 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	}
 	e.Offset = tx.Append(p.log, e)
 	p.next.Store(int64(e.Next()))
+	if c.Weighted && urgent(e) {
+		q.c.favor(tx, e.Offset)
+	}
 	return nil
 }
 
@@ -298,7 +304,7 @@ func (q *Queue) Purge(tx *Tx) int64 {
 	if from < end {
 		tx.Delete(p.log, from, end)
 	}
-	c.mu.redo, c.mu.past = redo{}, nil
+	c.mu.redo, c.mu.past, c.mu.urgent = redo{}, nil, nil
 	c.mu.next = end
 	c.mu.epoch++
 	return before - p.log.Messages()

@@ -52,6 +52,8 @@ func (r *redo) unpop(c *Cursor, os []redoEntry) {
 	for i := len(os) - 1; i >= 0; i-- {
 		o := os[i].offset
 		switch {
+		case os[i].level == urgentLevel && c.weighted():
+			// it was not popped
 		case c.q != nil && c.q.config().ReturnFirst && c.mu.flights.find(o) != nil:
 			r.fifo = slices.Insert(r.fifo, 0, o)
 		case os[i].level >= 0:

@@ -292,6 +292,7 @@ func init() {
 		"next":     (*harness).cmdNext,
 		"advance":  (*harness).cmdAdvance,
 		"restart":  (*harness).cmdRestart,
+		"keep":     (*harness).cmdKeep,
 		"producer": (*harness).cmdProducer,
 	}
 }
