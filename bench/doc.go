@@ -4,6 +4,7 @@
 //	go run ./bench            everything, three interleaved rounds
 //	go run ./bench -short     a small round, to see that it works
 //	go run ./bench -only nats the workloads whose name contains "nats"
+//	go run ./bench -scale     what Trivium costs with much of everything (docs/scale.md)
 //
 // A peer that is not installed is an error; -only leaves its workloads out. What
 // each needs: nats-server and the nats command (installed by go install into

@@ -15,12 +15,17 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each workload is run against each system")
 	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "trivium-bench"), "where the peers are installed and store their data")
 	flag.StringVar(&o.out, "out", "", "write benchmarks.json, benchmarks.md and benchmarks.svg into this directory")
+	flag.BoolVar(&o.scale, "scale", false, "measure how cost grows with what there is, of Trivium alone; -out writes scale.json and scale.md")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench takes no arguments, only flags")
 		os.Exit(2)
 	}
-	if err := bench(o); err != nil {
+	do := bench
+	if o.scale {
+		do = scale
+	}
+	if err := do(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -28,6 +33,7 @@ func main() {
 
 type options struct {
 	short     bool
+	scale     bool
 	only      string
 	rounds    int
 	work, out string
