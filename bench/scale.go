@@ -116,7 +116,7 @@ func (b *bout) note(name string, v float64, unit string) {
 
 // timed notes how long f took, as a whole and for each of count items.
 func (b *bout) timed(name string, count int, f func() error) error {
-	before, err := b.p.cpu()
+	before, err := b.p.exactCPU()
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (b *bout) timed(name string, count int, f func() error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	took := time.Since(start)
-	after, err := b.p.cpu()
+	after, err := b.p.exactCPU()
 	if err != nil {
 		return err
 	}
@@ -163,12 +163,12 @@ func (b *bout) memory(name string) (float64, error) {
 
 // idle notes the CPU that the server uses while nothing is asked of it, as a share of one core.
 func (b *bout) idle(name string) error {
-	before, err := b.p.cpu()
+	before, err := b.p.exactCPU()
 	if err != nil {
 		return err
 	}
 	watched := b.pause(watch)
-	after, err := b.p.cpu()
+	after, err := b.p.exactCPU()
 	if err != nil {
 		return err
 	}

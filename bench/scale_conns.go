@@ -142,10 +142,9 @@ func connections(door string, dial func(addr string, i int) (client, error), pre
 		if err != nil {
 			return err
 		}
-		if err := b.goroutines("goroutines, all gone"); err != nil {
+		if _, err := b.memory("memory, all gone"); err != nil {
 			return err
 		}
-		_, err = b.memory("memory, all gone")
-		return err
+		return b.goroutines("goroutines, all gone")
 	}
 }

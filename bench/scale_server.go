@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -107,6 +109,28 @@ func (p *process) rss() (int64, error) {
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	kib, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
 	return kib << 10, err
+}
+
+// exactCPU is the CPU time of all threads that the process has, in nanoseconds. Go ends a thread
+// only with a goroutine that kept it for itself.
+func (p *process) exactCPU() (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.pid))
+	if err != nil || len(threads) == 0 {
+		return 0, fmt.Errorf("the threads of %d: %w", p.pid, cmp.Or(err, fs.ErrNotExist))
+	}
+	var sum time.Duration
+	for _, t := range threads {
+		stat, err := os.ReadFile(t)
+		if err != nil {
+			return 0, err
+		}
+		ran, err := strconv.ParseInt(strings.Fields(string(stat))[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(ran)
+	}
+	return sum, nil
 }
 
 // metric reads one of the server's own metrics.
