@@ -58,8 +58,10 @@ type message struct {
 	offset               Offset
 	sequence             int32 // of the producer, -1 = none
 	lost                 bool  // a crash took it
+	// spent: the cursor x delivered it once, which is all it gets; late: settled there afterwards.
+	spent, late *fact
 	// What was acknowledged when the disk went away.
-	wasSent, wasSettled, wasAcked bool
+	wasSent, wasSettled, wasAcked, wasSpent, wasLate bool
 }
 
 type history struct {
@@ -82,6 +84,7 @@ func playCrash(t *testing.T, seed uint64) {
 		h.cmdQueue("dead", parseArgs(nil)),
 		h.cmdStream("s", parseArgs([]string{"dedup=1000000"})),
 		h.cmdCursor("s/c", parseArgs([]string{"ackwait=100000"})),
+		h.cmdCursor("s/x", parseArgs([]string{"attempts=1"})),
 		h.cmdStream("k", parseArgs([]string{"perkey=3", "max=40"})),
 	}
 	if err := errors.Join(setup...); err != nil {
@@ -100,7 +103,7 @@ func (h *harness) play(rng *rand.Rand, hs *history) {
 	q, s := h.ns.Queue(defaultRealm, "q"), h.ns.Stream(defaultRealm, "s")
 	var inQueue, inStream []*Delivery
 	for range rng.IntN(200) {
-		switch rng.IntN(10) {
+		switch rng.IntN(11) {
 		case 0, 1, 2:
 			h.send(rng, hs, q, s)
 		case 3, 4:
@@ -152,6 +155,55 @@ func (h *harness) play(rng *rand.Rand, hs *history) {
 					h.t.Fatal(err)
 				}
 			}
+		case 10:
+			h.spend(rng, hs, s.Cursor("x"))
+		}
+	}
+}
+
+// spend lets a message have its one attempt, and settles an earlier one after all.
+func (h *harness) spend(rng *rand.Rand, hs *history, c *Cursor) {
+	d := h.fetch(c)
+	if d == nil {
+		return
+	}
+	m := hs.message(h, d)
+	if m.spent != nil {
+		h.t.Errorf("message %s is delivered again after its only attempt", d.Entry.Data)
+	}
+	tx := h.b.Begin()
+	c.Return(tx, 0, true, d.Offset)
+	tx.Commit()
+	h.rest()
+	m.spent = new(fact)
+	tx = h.b.Begin()
+	tx.Then(m.spent)
+	if old := hs.messages[rng.IntN(len(hs.messages))]; old.spent != nil && old.late == nil && !old.lost && rng.IntN(2) == 0 {
+		old.late = new(fact)
+		if c.Settle(tx, old.offset) != 1 {
+			h.t.Errorf("offset %d is not settled after its only attempt", old.offset)
+		}
+		tx.Then(old.late)
+	}
+	tx.Commit()
+}
+
+// checkSpent compares what a cursor knows to be exhausted with what was.
+func (h *harness) checkSpent(hs *history, c *Cursor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n, m := range hs.messages {
+		if m.lost {
+			continue // another one has its offset
+		}
+		spent := c.mu.exhausted != nil && c.mu.exhausted.Exists(uint64(m.offset))
+		switch {
+		case m.late == nil && spent != (m.spent != nil) && (spent || m.wasSpent), m.wasLate && spent:
+			h.t.Errorf("message %d: exhausted %v", n, spent)
+		case !spent && m.spent != nil && m.late == nil:
+			m.spent = nil // a crash took that
+		case spent:
+			m.late = nil
 		}
 	}
 }
@@ -260,6 +312,8 @@ func (h *harness) crash(rng *rand.Rand, hs *history) {
 		m.wasSent = m.sent.acked()
 		m.wasSettled = m.settled != nil && m.settled.acked()
 		m.wasAcked = m.acked != nil && m.acked.acked()
+		m.wasSpent = m.spent != nil && m.spent.acked()
+		m.wasLate = m.late != nil && m.late.acked()
 	}
 	fs := h.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
 	h.close()
@@ -305,6 +359,7 @@ func (h *harness) crash(rng *rand.Rand, hs *history) {
 	}
 	hs.sequence = last + 1
 	h.checkSenders(hs, s, last)
+	h.checkSpent(hs, s.Cursor("x"))
 
 	// Everything unsettled is delivered once, in order, and nothing else; what a
 	// checkpoint knew to be in flight once its time is up.

@@ -77,7 +77,9 @@ type CursorEvents interface {
 // messages, in offset order. Delivery order among equals is offset order.
 //
 // A message below next is settled unless it has a flight; one at or above next is
-// unsettled unless it is in acked, which only a restart fills. So what is kept in
+// unsettled unless it is in acked, which only a restart fills. A message that had
+// all its attempts counts as settled and is in exhausted besides, until it is settled
+// indeed or leaves the stream: retention keeps it for that long. So what is kept in
 // memory, and in checkpoints, is what is unsettled: nothing is ever dropped from
 // it.
 type Cursor struct {
@@ -109,13 +111,18 @@ type Cursor struct {
 		flights flights
 		redo    redo
 		acked   *avl.SequenceSet // settled ones at or above next
-		past    map[Offset]int32 // attempts before the restart, at or above next
-		seen    Offset           // below it, messages may have been delivered before the restart
-		held    int64            // flights that are not ready, and their bytes
-		heldLen int64
-		dying   []death
-		spent   []retry // exhausted, to be told
-		fresh   Offset  // from there on, messages had no chance to be delivered yet
+		// exhausted had all their attempts; low is what State says instead of what
+		// follows from the flights: see exhaust.
+		exhausted *avl.SequenceSet
+		low       floor
+		lowNoted  floor            // as it is in the journal
+		past      map[Offset]int32 // attempts before the restart, at or above next
+		seen      Offset           // below it, messages may have been delivered before the restart
+		held      int64            // flights that are not ready, and their bytes
+		heldLen   int64
+		dying     []death
+		spent     []retry // exhausted, to be told
+		fresh     Offset  // from there on, messages had no chance to be delivered yet
 
 		urgent     []Offset // of a Weighted queue, never delivered; ascending
 		lastUrgent Offset   // the last one that ever was
@@ -150,6 +157,7 @@ func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
 	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
 	cur.mu.cfg, cur.mu.events = c, ev
 	cur.mu.delivered, cur.mu.lastUrgent = NoOffset, NoOffset
+	cur.mu.low, cur.mu.lowNoted = noFloor, noFloor
 	cur.news.Store(int64(maxOffset)) // not known: what was there before
 	cur.timer.fire = cur.wake
 	return cur
@@ -394,7 +402,7 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 		c.releaseWindows(f)
 	}
 	c.mu.flights, c.mu.redo, c.mu.acked, c.mu.past, c.mu.dying = flights{}, redo{}, nil, nil, nil
-	c.mu.urgent = nil
+	c.mu.urgent, c.mu.exhausted = nil, nil
 	c.mu.ended = append(append(c.mu.ended, c.mu.subs...), c.mu.fetches...)
 	c.mu.subs, c.mu.fetches, c.mu.active = nil, nil, nil
 	unwatch := c.mu.watching
@@ -430,13 +438,14 @@ type CursorState struct {
 	// Floor: every matching message below it is settled. LastDelivered: offset of the
 	// last message handed out for the first time, NoOffset if none; Deliveries: how many
 	// deliveries there were (redeliveries included); FloorDeliveries is the number of the
-	// delivery that belongs to the floor.
+	// delivery that belongs to the floor. A message that had all its attempts while it was
+	// the first unsettled one holds the floor until nothing is in flight.
 	Floor           Offset
 	LastDelivered   Offset
 	Deliveries      uint64
 	FloorDeliveries uint64
 	InFlight        int
-	Redelivering    int // unsettled messages with more than one attempt
+	Redelivering    int // unsettled messages with more than one attempt, exhausted ones included
 	Pending         int64
 	Subscriptions   int
 	LastActive      int64 // of a delivery; 0 = never
@@ -454,31 +463,28 @@ func (c *Cursor) State() CursorState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := CursorState{
-		Floor: c.mu.next, LastDelivered: c.mu.delivered, Deliveries: c.mu.deliveries,
-		FloorDeliveries: c.mu.deliveries, Pending: c.mu.pending, Subscriptions: len(c.mu.subs),
+		LastDelivered: c.mu.delivered, Deliveries: c.mu.deliveries,
+		Pending: c.mu.pending, Subscriptions: len(c.mu.subs),
 		LastActive: c.mu.lastActive, LastAck: c.mu.lastAck,
 	}
 	if pending >= 0 {
 		st.Pending = pending
 	}
-	if c.mu.delivered != NoOffset {
-		st.Floor = min(c.mu.next, c.mu.delivered+1)
-	}
 	if c.mu.next < c.mu.seen && c.q == nil { // delivered before the restart, not looked at since
 		again := c.again()
 		st.InFlight, st.Pending = int(again), st.Pending-again
 	}
-	first := true
+	low := c.low()
+	if c.mu.low.at != NoOffset {
+		low = c.mu.low
+	}
+	st.Floor, st.FloorDeliveries = low.at, low.number
+	if c.mu.exhausted != nil {
+		st.Redelivering = c.mu.exhausted.Size()
+	}
 	for f := range c.mu.flights.all {
-		if c.mu.delivered == NoOffset {
-			st.Floor = min(st.Floor, f.offset) // the first one that was picked
-		}
 		if f.attempts == 0 {
 			continue
-		}
-		if first {
-			first = false
-			st.Floor, st.FloorDeliveries = f.offset, max(f.number, 1)-1
 		}
 		st.InFlight++
 		if f.attempts > 1 {
@@ -510,18 +516,22 @@ func (c *Cursor) ackedLive() (n int64) {
 		return 0
 	}
 	c.mu.acked.Range(func(o uint64) bool {
-		live := false
-		if c.p.keys != nil {
-			_, live = c.p.keys.key(Offset(o))
-		} else {
-			live = c.p.log.Live(Offset(o))
-		}
-		if live {
+		if c.p.stored(Offset(o)) {
 			n++
 		}
 		return true
 	})
 	return n
+}
+
+// stored reports whether a message was not removed yet, as decided if there is a key
+// index.
+func (p *partition) stored(o Offset) bool {
+	if p.keys == nil {
+		return p.log.Live(o)
+	}
+	_, ok := p.keys.key(o)
+	return ok
 }
 
 // wants reports whether a message with that key matches the filters. Requires: mu or
@@ -578,18 +588,28 @@ func (c *Cursor) appended(o Offset) {
 	c.mu.Unlock()
 }
 
-// removed uncounts a message that matches and was taken out of the stream.
+// removed forgets a message that matches and was taken out of the stream.
 // Requires: the sequencer, and a key index.
 func (c *Cursor) removed(o Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.revive(o)
 	if o >= c.mu.next {
 		if c.mu.acked == nil || !c.mu.acked.Exists(uint64(o)) {
 			c.mu.pending--
 		}
-	} else if f := c.mu.flights.find(o); f != nil && f.attempts == 0 {
-		c.mu.pending--
+	} else if f := c.mu.flights.find(o); f != nil {
+		if f.attempts == 0 {
+			c.mu.pending--
+		}
+		c.unhold(f)
+		c.releaseWindows(f)
 		c.mu.flights.remove(f)
+		c.freeFloor()
+		if c.mu.blocked {
+			c.mu.blocked = false
+			c.wake()
+		}
 	}
 }
 
@@ -600,6 +620,9 @@ func (c *Cursor) keeps(o Offset) bool {
 	defer c.mu.Unlock()
 	if c.mu.gone {
 		return false
+	}
+	if c.mu.exhausted != nil && c.mu.exhausted.Exists(uint64(o)) {
+		return true
 	}
 	if o < c.mu.next {
 		return c.mu.flights.find(o) != nil

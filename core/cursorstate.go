@@ -15,6 +15,8 @@ const (
 	noteSeek     = 's' // the offset, as a range
 	notePicked   = 'p' // ranges of offsets, to be delivered for the first time
 	noteUrgent   = 'u' // ranges of offsets, urgent in a Weighted queue
+	noteSpent    = 'x' // ranges of offsets that had all their attempts
+	noteLow      = 'f' // the floor that is held, zigzag, NoOffset = none, and its delivery
 )
 
 // note makes a change durable, if the cursor survives a restart. A queue's
@@ -86,6 +88,17 @@ func (c *Cursor) replay(data []byte) {
 	switch data[0] {
 	case noteSettled:
 		d.ranges(c.p.log.End(), c.replaySettled)
+	case noteSpent:
+		d.ranges(c.p.log.End(), func(from, to Offset) {
+			c.replaySettled(from, to)
+			for o := from; o < to; o++ {
+				c.spend(o)
+			}
+		})
+	case noteLow:
+		if low := (floor{Offset(d.varint()), d.uvarint()}); !d.short {
+			c.mu.low, c.mu.lowNoted = low, low
+		}
 	case noteSeek:
 		d.ranges(maxOffset, func(o, _ Offset) { c.seek(o) })
 		c.mu.delivered = NoOffset
@@ -126,6 +139,7 @@ func (c *Cursor) remember(o Offset, attempts int32) {
 
 // replaySettled settles [from, to). Requires: mu.
 func (c *Cursor) replaySettled(from, to Offset) {
+	c.reviveRange(from, to)
 	for f := range c.mu.flights.all {
 		if f.offset >= to {
 			break
@@ -155,8 +169,9 @@ func (c *Cursor) ackPast(o Offset) {
 	delete(c.mu.past, o)
 }
 
-// snapshot is durable. It is one part: next, what was delivered, the flights, what
-// was tried above next, what is urgent, what was settled above next.
+// snapshot is durable. It is one part: next, what was delivered, the floor that is
+// held, the flights, what was tried above next, what is urgent, what was settled above
+// next, what is exhausted.
 func (c *Cursor) snapshot(set func(part, value []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,11 +181,14 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 	b = binary.AppendUvarint(b, c.mu.deliveries)
 	b = binary.AppendUvarint(b, uint64(c.mu.lastActive))
 	b = binary.AppendUvarint(b, uint64(c.mu.lastAck))
+	b = binary.AppendVarint(b, int64(c.mu.low.at))
+	b = binary.AppendUvarint(b, c.mu.low.number)
 	b = binary.AppendUvarint(b, uint64(c.mu.flights.live))
 	for f := range c.mu.flights.all {
 		b = binary.AppendUvarint(b, uint64(f.offset))
 		b = binary.AppendUvarint(b, uint64(f.attempts))
 		b = binary.AppendUvarint(b, f.number)
+		b = binary.AppendUvarint(b, uint64(f.again))
 		b = binary.AppendUvarint(b, uint64(f.deadline))
 	}
 	b = binary.AppendUvarint(b, uint64(len(c.mu.past)))
@@ -179,8 +197,12 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = c.snapshotUrgent(b)
-	if c.mu.acked != nil {
-		b = append(b, c.mu.acked.Encode(nil)...)
+	c.dropDead()
+	for _, s := range [...]*avl.SequenceSet{c.mu.acked, c.mu.exhausted} {
+		if s == nil {
+			s = &avl.SequenceSet{}
+		}
+		b = append(b, s.Encode(nil)...)
 	}
 	set(nil, b)
 }
@@ -195,11 +217,13 @@ func (c *Cursor) restore(_, value []byte) error {
 	c.mu.seen = max(Offset(d.uvarint()), c.mu.delivered+1)
 	c.mu.deliveries = d.uvarint()
 	c.mu.lastActive, c.mu.lastAck = int64(d.uvarint()), int64(d.uvarint())
+	c.mu.low = floor{Offset(d.varint()), d.uvarint()}
+	c.mu.lowNoted = c.mu.low
 	if c.q == nil {
 		c.mu.next, c.mu.fresh = next, next
 	}
 	for n := d.uvarint(); n > 0 && !d.short; n-- {
-		f := flight{offset: Offset(d.uvarint()), attempts: int32(d.uvarint()), number: d.uvarint(), deadline: int64(d.uvarint())}
+		f := flight{offset: Offset(d.uvarint()), attempts: int32(d.uvarint()), number: d.uvarint(), again: uint32(d.uvarint()), deadline: int64(d.uvarint())}
 		if c.q != nil { // next begins anew
 			c.remember(f.offset, f.attempts)
 			continue
@@ -219,15 +243,17 @@ func (c *Cursor) restore(_, value []byte) error {
 		c.remember(Offset(d.uvarint()), int32(d.uvarint()))
 	}
 	c.restoreUrgent(d)
-	if len(d.rest) > 0 && !d.short {
-		set, n, err := avl.Decode(d.rest)
-		if err != nil || n != len(d.rest) {
-			return fmt.Errorf("cursor %q: settled set: %w", c.mu.cfg.Name, err)
-		}
-		c.mu.acked = set
-	}
 	if d.short {
 		return fmt.Errorf("cursor %q: checkpoint of %d bytes", c.mu.cfg.Name, len(value))
+	}
+	for _, to := range [...]**avl.SequenceSet{&c.mu.acked, &c.mu.exhausted} {
+		set, n, err := avl.Decode(d.rest)
+		if err != nil {
+			return fmt.Errorf("cursor %q: set of offsets: %w", c.mu.cfg.Name, err)
+		}
+		if d.rest = d.rest[n:]; !set.IsEmpty() {
+			*to = set
+		}
 	}
 	return nil
 }
@@ -236,6 +262,7 @@ func (c *Cursor) restore(_, value []byte) error {
 func (c *Cursor) recovered() {
 	c.mu.Lock()
 	c.mu.seen = max(c.mu.seen, c.mu.delivered+1)
+	c.dropDead()
 	c.recount()
 	c.mu.idleSince = c.b.now()
 	c.armIdle()

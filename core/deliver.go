@@ -299,8 +299,7 @@ func (c *Cursor) giveBack(f *flight, w *work) {
 			return
 		}
 		w.exhausted = append(w.exhausted, retry{f.offset, f.attempts})
-		c.unhold(f)
-		c.mu.flights.remove(f)
+		c.exhaust(f)
 		return
 	}
 	c.unhold(f)
@@ -715,8 +714,12 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 		if f == nil {
 			f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
 		}
-		f.state, f.sub, f.attempts, f.number = inFlight, s, attempts, c.mu.deliveries
-		f.size = int32(size(e))
+		f.state, f.sub, f.attempts, f.size = inFlight, s, attempts, int32(size(e))
+		if first || f.number == 0 {
+			f.number, f.again = c.mu.deliveries, 0
+		} else {
+			f.again = uint32(min(c.mu.deliveries-f.number, uint64(maxAgain)))
+		}
 		c.hold(f)
 		if wait := c.ackWait(attempts); wait > 0 {
 			f.deadline = w.now + wait

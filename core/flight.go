@@ -18,13 +18,20 @@ const (
 type flight struct {
 	offset   Offset
 	deadline int64  // unix nanoseconds: overdue (inFlight) or ready (waiting); 0 = never
-	number   uint64 // of its last delivery
+	number   uint64 // of its first delivery
 	sub      *Subscription
 	size     int32
 	attempts int32
+	again    uint32 // how many deliveries after the first one its last one was; at most maxAgain
 	state    flightState
 	priority uint8
 }
+
+// maxAgain stands for all higher distances too.
+const maxAgain = ^uint32(0)
+
+// last is the number of its last delivery, as far as it is known.
+func (f *flight) last() uint64 { return f.number + uint64(f.again) }
 
 // flights holds them in offset order. Messages are mostly handed out in that order
 // and settled from the front, so adding and removing are cheap; a message that

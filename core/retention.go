@@ -167,6 +167,13 @@ func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int
 	if before == NoOffset {
 		before = maxOffset
 	}
+	defer func() {
+		if n > 0 {
+			for _, c := range s.waiting {
+				c.purged(tx, c.p.first())
+			}
+		}
+	}()
 	if pattern == "" && keep == 0 {
 		for _, p := range *s.parts.Load() {
 			n += p.trim(tx, before)

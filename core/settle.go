@@ -13,23 +13,16 @@ func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
 	done := c.b.scratch[:0]
 	for _, o := range os {
 		if c.mu.cfg.Ack == AckUpTo {
-			for f := range c.mu.flights.all {
-				if f.offset > o {
-					break
-				}
-				if f.attempts > 0 {
-					done = c.land(f, done)
-				}
-			}
-			if o >= c.mu.next && o < c.p.log.End() {
-				done = c.ackUpTo(o, done)
-			}
+			done = c.settleUpTo(o, done)
 			continue
 		}
 		if f := c.mu.flights.find(o); f != nil {
 			if f.state != dying {
 				done = c.land(f, done)
+				c.freeFloor()
 			}
+		} else if c.revive(o) {
+			done = append(done, o)
 		} else if o >= c.mu.next && o < c.p.log.End() && c.ack(o) {
 			// Deliveries go out in order and are not journaled: who settles o had it,
 			// and what came before it, before the restart.
@@ -49,6 +42,27 @@ func (c *Cursor) land(f *flight, done []Offset) []Offset {
 	c.releaseWindows(f)
 	done = append(done, f.offset)
 	c.mu.flights.remove(f)
+	return done
+}
+
+// settleUpTo settles o and what is before it, but not what had all its attempts.
+// Requires: mu, the sequencer.
+func (c *Cursor) settleUpTo(o Offset, done []Offset) []Offset {
+	if f := c.mu.flights.find(o); f != nil && f.attempts > 0 {
+		c.mu.low = floor{o + 1, f.last()}
+	}
+	for f := range c.mu.flights.all {
+		if f.offset > o {
+			break
+		}
+		if f.attempts > 0 {
+			done = c.land(f, done)
+		}
+	}
+	if o >= c.mu.next && o < c.p.log.End() {
+		done = c.ackUpTo(o, done)
+		c.mu.low = noFloor
+	}
 	return done
 }
 
@@ -98,6 +112,7 @@ func (c *Cursor) settled(tx *Tx, done []Offset) {
 		return
 	}
 	c.note(tx, noteSettled, func(b []byte) []byte { return appendOffsets(b, done) })
+	c.noteFloor(tx)
 	c.mu.Unlock()
 	c.letGo(tx, done)
 }
@@ -150,7 +165,7 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 		c.releaseWindows(f)
 		if !counted && f.attempts > 0 {
 			f.attempts--
-			if f.number == c.mu.deliveries { // it counts as never made
+			if f.last() == c.mu.deliveries { // it counts as never made
 				c.mu.deliveries--
 			}
 		}
@@ -241,6 +256,7 @@ func (c *Cursor) seek(o Offset) {
 	}
 	c.mu.flights, c.mu.redo, c.mu.dying = flights{}, redo{}, nil
 	c.mu.acked, c.mu.past, c.mu.seen = nil, nil, 0
+	c.mu.exhausted, c.mu.low, c.mu.lowNoted = nil, noFloor, noFloor
 	c.mu.next, c.mu.fresh = o, o
 	c.mu.epoch++
 	c.looked.Store(0)
@@ -263,14 +279,7 @@ func (c *Cursor) persist(w *work) {
 	}
 	if c.q == nil {
 		c.note(tx, noteAttempts, func(b []byte) []byte { return appendRetries(b, w.retried) })
-		if len(w.exhausted) > 0 {
-			c.note(tx, noteSettled, func(b []byte) []byte {
-				for _, x := range w.exhausted {
-					b = appendOffsets(b, []Offset{x.offset})
-				}
-				return b
-			})
-		}
+		c.noteExhausted(tx, w.exhausted)
 	}
 	c.settled(tx, w.settled)
 	tx.Commit()
