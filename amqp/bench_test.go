@@ -171,26 +171,36 @@ func (l *load) run(tb testing.TB, n int) {
 	<-acked
 }
 
-// A message costs next to no allocations between its publisher's socket and its consumer's.
+// A message costs next to no allocations between its publisher's socket and its consumer's; a large one no memory
+// but that of the frame or chunk that keeps it at hand.
 func TestAllocationsPerMessage(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		persistent bool
+		size       int
 		ceiling    float64
-	}{{"transient", false, 1.5}, {"persistent", true, 1.5}} {
+		octets     float64 // allocated for each of the message's; the disk of persistent ones is memory too
+	}{
+		{"transient", false, 100, 1.5, 8}, {"persistent", true, 100, 1.5, 20},
+		{"transient, large", false, 64 << 10, 12, 3.5}, {"persistent, large", true, 64 << 10, 12, 20},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := serve(t, Options{})
-			l := newLoad(t, b, c.persistent, c.persistent, 100)
-			l.run(t, 200) // warm up
+			l := newLoad(t, b, c.persistent, c.persistent, c.size)
+			chunks := 500
+			if c.size > 1<<10 {
+				chunks = 20
+			}
+			l.run(t, chunks/2) // warm up
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			const chunks = 500
 			l.run(t, chunks)
 			runtime.ReadMemStats(&after)
-			per := float64(after.Mallocs-before.Mallocs) / float64(chunks*l.perChunk)
-			t.Logf("%.2f allocations, %.0f octets per message", per, float64(after.TotalAlloc-before.TotalAlloc)/float64(chunks*l.perChunk))
-			if per > c.ceiling {
-				t.Errorf("%.2f allocations per message", per)
+			n := float64(chunks * l.perChunk)
+			per, octets := float64(after.Mallocs-before.Mallocs)/n, float64(after.TotalAlloc-before.TotalAlloc)/n/float64(c.size)
+			t.Logf("%.2f allocations per message, %.2f octets for each of it", per, octets)
+			if !race.Enabled && (per > c.ceiling || octets > c.octets) {
+				t.Errorf("%.2f allocations per message, %.2f octets for each of it", per, octets)
 			}
 		})
 	}

@@ -70,6 +70,10 @@ type conn struct {
 	buf        []byte
 	start, end int // what of buf was read and not parsed
 	small      int
+	// part is a body frame of which only the beginning has come; with partOf nil there is none.
+	part   wire.Frame
+	partOf *channel
+	left   int // of part's payload
 
 	work  batch // the operations of this read
 	pub   publisher
@@ -149,13 +153,18 @@ func (c *conn) parse(n int) {
 	full := c.end == len(c.buf)
 	need := 0
 	for c.state != stDone {
+		if c.partOf != nil && !c.continueBody() {
+			break
+		}
 		f, size, more, err := wire.ParseFrame(c.buf[c.start:c.end], c.frameMax)
 		if err != nil {
 			c.lost(err)
 			break
 		}
 		if size == 0 {
-			need = more
+			if !c.beginBody(f, more) {
+				need = more
+			}
 			break
 		}
 		c.start += size
@@ -167,6 +176,52 @@ func (c *conn) parse(n int) {
 	c.fit(need, full, n)
 	c.boxes.wait(inFlightBytes)
 	c.out.wait()
+}
+
+// partFrom is the smallest body frame that is taken as it comes.
+const partFrom = firstBuffer
+
+// beginBody takes what has come of a large body frame, so that the buffer need not hold all of it. It reports
+// whether it did: what is to be refused is left to be seen whole.
+func (c *conn) beginBody(f wire.Frame, size int) bool {
+	if size < partFrom || f.Type != wire.FrameBody || c.state != stRunning || c.closing.Load() {
+		return false
+	}
+	ch, payload := c.channels[f.Channel], size-wire.FrameExtra
+	if ch == nil || ch.closing || ch.pub.stage != wantBody || uint64(payload) > ch.pub.left {
+		return false
+	}
+	c.part, c.partOf, c.left = f, ch, payload
+	c.start += wire.FrameHead
+	c.takeBody()
+	return true
+}
+
+// takeBody takes what is in the buffer of a frame that ends beyond it.
+func (c *conn) takeBody() {
+	p := c.buf[c.start:c.end]
+	c.start, c.left = c.end, c.left-len(p)
+	if !c.partOf.closing && !c.closing.Load() {
+		c.partOf.bodyPart(p)
+	}
+}
+
+// continueBody takes more of the frame that has begun, and reports whether it is whole now.
+func (c *conn) continueBody() bool {
+	if c.end-c.start <= c.left {
+		c.takeBody()
+		return false
+	}
+	f := c.part
+	f.Payload = c.buf[c.start : c.start+c.left]
+	if err := f.CheckEnd(c.buf[c.start+c.left]); err != nil {
+		c.lost(err)
+		return false
+	}
+	c.start += c.left + 1
+	c.partOf = nil
+	c.frame(f)
+	return true
 }
 
 // fit moves what is left to the front of the buffer, and gives it the size that the traffic asks for.

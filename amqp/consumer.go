@@ -1,7 +1,6 @@
 package amqp
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,7 +83,7 @@ func (k *consumer) deliver(ds []core.Delivery, room int) {
 	}
 	ch.mu.Lock()
 	c.out.lock()
-	buf := slices.Grow(c.out.mu.buf, room)
+	buf := buffers.Grow(c.out.mu.buf, room)
 	for i := range ds {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)

@@ -61,8 +61,9 @@ type batch struct {
 	streams   []streamTarget
 	receivers []receiverTarget
 	offsets   []core.Offset
-	// arena holds the messages of the ops; see publisher.
+	// arena and owned hold the messages of the ops; see incoming.
 	arena []byte
+	owned [][]byte
 	bytes int
 	// confirming are the channels with publishes to confirm, open those with a message that has begun in arena.
 	confirming []*channel

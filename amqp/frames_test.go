@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -413,6 +415,78 @@ func TestInterleavedMessages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Bodies that are larger than what is read at once, of interleaved channels, one of them in a transaction, come out as
+// they went in.
+func TestLargeBodies(t *testing.T) {
+	b := serve(t, Options{})
+	for seed := range int64(10) {
+		rng := rand.New(rand.NewSource(seed))
+		r := b.raw(t).open()
+		r.send(2, &wire.ChannelOpen{})
+		r.method()
+		r.send(2, &wire.TxSelect{})
+		r.method()
+		queue := fmt.Sprintf("q%d-", seed)
+		r.send(1, &wire.QueueDeclare{Queue: queue + "1", Durable: true}, &wire.QueueDeclare{Queue: queue + "2", Durable: true})
+		r.method()
+		r.method()
+		var want [3][]string
+		var frames [3][][]byte
+		for ch := uint16(1); ch <= 2; ch++ {
+			for range 6 {
+				body := make([]byte, rng.Intn(1<<rng.Intn(18)))
+				rng.Read(body)
+				want[ch] = append(want[ch], string(body))
+				frames[ch] = append(frames[ch], wire.AppendMethod(nil, ch, &wire.BasicPublish{RoutingKey: fmt.Sprint(queue, ch)}),
+					wire.AppendHeader(nil, ch, len(body), []byte{0, 0}))
+				for n := 0; len(body) > 0; body = body[n:] {
+					n = min(len(body), 1+rng.Intn(frameMinSize-wire.FrameExtra))
+					frames[ch] = append(frames[ch], wire.AppendFrame(nil, wire.FrameBody, ch, body[:n]))
+				}
+			}
+		}
+		frames[2] = append(frames[2], wire.AppendMethod(nil, 2, &wire.TxCommit{}))
+		var all []byte
+		for len(frames[1])+len(frames[2]) > 0 {
+			ch := 1 + rng.Intn(2)
+			if len(frames[ch]) > 0 {
+				all, frames[ch] = append(all, frames[ch][0]...), frames[ch][1:]
+			}
+		}
+		for n := 0; len(all) > 0; all = all[n:] {
+			n = min(len(all), 1+rng.Intn(1<<rng.Intn(18)))
+			r.write(all[:n]...)
+		}
+		if m, ok := r.method().(*wire.TxCommitOk); !ok {
+			t.Fatalf("seed %d: got %T", seed, m)
+		}
+		r.send(1, &wire.QueueDeclare{Queue: queue + "1", Durable: true}) // waits for what channel 1 published
+		r.method()
+		c := b.client()
+		for ch := 1; ch <= 2; ch++ {
+			if got := c.drain(fmt.Sprint(queue, ch)); !slices.Equal(got, want[ch]) {
+				t.Errorf("seed %d, channel %d: %d messages differ from the %d that were sent", seed, ch, len(got), len(want[ch]))
+			}
+		}
+	}
+}
+
+// The end of a large frame is looked at however late it comes.
+func TestLargeFrameWithoutEnd(t *testing.T) {
+	b := serve(t, Options{})
+	r := b.raw(t).open()
+	r.send(1, &wire.QueueDeclare{Queue: "q", Durable: true}, &wire.BasicPublish{RoutingKey: "q"})
+	r.method()
+	r.write(wire.AppendHeader(nil, 1, 8000, []byte{0, 0})...)
+	frame := wire.AppendFrame(nil, wire.FrameBody, 1, make([]byte, 8000))
+	n := len(frame) - 1
+	r.write(frame[:n/2]...)
+	r.write(frame[n/2 : n]...)
+	r.write('x')
+	equal(t, "ending", r.ending(), "connection FRAME_ERROR - type 3, all octets = <<>>: {invalid_frame_end_marker,120} (0.0)")
+	equal(t, "stored", len(b.client().drain("q")), 0)
 }
 
 // Frames may come in any pieces.

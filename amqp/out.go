@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"trivium/internal/slab"
 )
 
 const (
@@ -44,14 +46,14 @@ func newOut(c net.Conn, drained func()) *out {
 	return o
 }
 
-// buffers are those of all connections, so that an idle one holds none.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, firstBuffer); return &b }}
+// buffers lends what all connections write from, and what they gather messages in, so that an idle one holds none.
+var buffers slab.Pool
 
 // lock gives access to mu.buf; unlock and flush must follow. After an error what is appended is dropped.
 func (o *out) lock() {
 	o.mu.Lock()
 	if o.mu.buf == nil {
-		o.mu.buf = (*buffers.Get().(*[]byte))[:0]
+		o.mu.buf = buffers.Take(firstBuffer)
 	}
 }
 
@@ -110,7 +112,7 @@ func (o *out) flush() {
 // release gives a buffer back.
 func release(b []byte) {
 	if cap(b) <= keepOut {
-		buffers.Put(&b)
+		buffers.Give(b)
 	}
 }
 

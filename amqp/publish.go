@@ -3,12 +3,14 @@ package amqp
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"trivium/amqp/wire"
 	"trivium/core"
+	"trivium/internal/slab"
 )
 
 // publisher is what a connection's publishes share.
@@ -20,21 +22,19 @@ type publisher struct {
 	paused pausedList
 }
 
-// incoming is a message that a channel is receiving. While all its frames are in one
-// read, it is built at the end of the batch's arena; what is not complete when the read is parsed moves to
-// a buffer of its own.
+// incoming is a message that a channel is receiving. When all its frames are in one read, it is built at the end of
+// the batch's arena; otherwise in a buffer of its own.
 type incoming struct {
 	stage     stage
 	mandatory bool
+	skip      bool // it was refused: the rest is to be forgotten
 	exchange  []byte
 	key       []byte
 	data      []byte // an entry's Data, as far as it came
-	own       bool   // the three are not in the arena
+	props     run    // in data
 	left      uint64 // of the body
 	size      uint64
-	skip      bool // it was refused: the rest is to be forgotten
-
-	props []byte // view of data
+	own       []byte // what the three are views of; nil: they are in the arena
 }
 
 // stage is the frame that comes next.
@@ -59,57 +59,46 @@ func (s stage) misplaced(frame uint8) *refusal {
 	return nil
 }
 
-// keepOwn moves a message out of the arena, to where there is room for more octets, and for what is to come after
-// them, but no more than one read may bring, whatever was announced.
-func (m *incoming) keepOwn(more int) {
-	if m.own {
-		return
-	}
-	n := len(m.exchange) + len(m.key)
-	b := make([]byte, 0, n+len(m.data)+more+int(min(m.left, fullBuffer)))
-	b = append(append(b, m.exchange...), m.key...)
-	m.exchange, m.key = b[:len(m.exchange):len(m.exchange)], b[len(m.exchange):n:n]
-	m.data = append(b[n:n:cap(b)], m.data...)
-	m.own = true
+// move gives the message a buffer of its own with room for n more octets.
+func (m *incoming) move(n int) {
+	x, k := len(m.exchange), len(m.exchange)+len(m.key)
+	b := buffers.Take(max(k+len(m.data)+n, slab.MinSize))
+	b = append(append(append(b, m.exchange...), m.key...), m.data...)
+	m.release()
+	m.own, m.exchange, m.key, m.data = b, b[:x:x], b[x:k:k], b[k:]
 }
 
-// carryBytes is the largest beginning of a message that is moved to the next arena.
-const carryBytes = 2 << 10
+// detach moves the message out of the arena for as long as a transaction lasts.
+func (m *incoming) detach() {
+	x, k := len(m.exchange), len(m.exchange)+len(m.key)
+	b := slices.Concat(m.exchange, m.key, m.data)
+	m.exchange, m.key, m.data = b[:x:x], b[x:k:k], b[k:]
+}
 
-// carry begins a new arena: the operations in the old one are done. A message that has only begun goes along; when
-// there are several, or more has come than a head, they move to buffers of their own.
+// release gives back the message's own buffer.
+func (m *incoming) release() {
+	buffers.Give(m.own)
+	m.own = nil
+}
+
+// carry begins a new arena: the operations in the old one are done. Messages that have only begun move out of it.
 func (b *batch) carry() {
-	var one *incoming
-	var of *channel
 	for _, ch := range b.open {
-		m := &ch.pub
-		if m.stage == wantMethod || m.own || m.skip || m == one {
-			continue
+		if m := &ch.pub; m.stage != wantMethod && m.own == nil && !m.skip {
+			m.move(0)
 		}
-		if one != nil || m.left != m.size || len(m.data) > carryBytes {
-			m.keepOwn(0)
-			continue
-		}
-		one, of = m, ch
 	}
 	clear(b.open)
 	b.open = b.open[:0]
+	for _, own := range b.owned {
+		buffers.Give(own)
+	}
+	clear(b.owned)
+	b.owned = b.owned[:0]
 	if cap(b.arena) > keepArena {
 		b.arena = nil
 	}
-	if one == nil {
-		b.arena = b.arena[:0]
-		return
-	}
-	var head [carryBytes + 2*256]byte
-	all := append(append(append(head[:0], one.exchange...), one.key...), one.data...)
 	b.arena = b.arena[:0]
-	b.room(len(all) + int(min(one.left, fullBuffer)))
-	x, k, p := len(one.exchange), len(one.exchange)+len(one.key), len(one.props)
-	b.arena = append(b.arena, all...)
-	one.exchange, one.key, one.data = b.arena[:x:x], b.arena[x:k:k], b.arena[k:]
-	one.props = one.data[len(one.data)-p : len(one.data) : len(one.data)]
-	b.open = append(b.open, of)
 }
 
 // room makes the arena have place for n more octets at its end. When it has not, a new one begins: what is in
@@ -136,6 +125,7 @@ func (ch *channel) publish(payload []byte) error {
 	}
 	m := &ch.pub
 	b := &ch.c.work
+	m.release()
 	*m = incoming{stage: wantHeader, mandatory: p.Mandatory, exchange: b.keep(p.Exchange), key: b.keep(p.RoutingKey)}
 	b.open = append(b.open, ch)
 	if p.Immediate {
@@ -183,17 +173,20 @@ func (ch *channel) header(f wire.Frame) error {
 	} else if rewritten != nil {
 		props = rewritten
 	}
-	if m.own {
-		m.data = appendContentHead(m.data[:0], flags, m.exchange, nil, props)
-	} else {
+	head := 2 + len(m.exchange) + binary.MaxVarintLen64 + len(props)
+	if m.own == nil && size <= uint64(ch.c.end-ch.c.start) {
 		b := &ch.c.work
-		b.room(2 + len(m.exchange) + binary.MaxVarintLen64 + len(props) + int(min(size, fullBuffer)))
-		n := len(b.arena)
-		b.arena = appendContentHead(b.arena, flags, m.exchange, nil, props)
-		m.data = b.arena[n:]
+		b.room(head + int(size))
+		m.data = appendContentHead(b.arena[len(b.arena):], flags, m.exchange, nil, props)
+		b.arena = b.arena[:len(b.arena)+len(m.data)]
+	} else {
+		// Room for what is announced, but for no more than one read may bring.
+		if n := head + int(min(size, fullBuffer)); cap(m.data) < n || m.own == nil {
+			m.move(n)
+		}
+		m.data = appendContentHead(m.data, flags, m.exchange, nil, props)
 	}
-	n := len(m.data)
-	m.props = m.data[n-len(props) : n : n]
+	m.props = run{len(m.data) - len(props), len(m.data)}
 	if size == 0 {
 		return ch.published()
 	}
@@ -203,36 +196,41 @@ func (ch *channel) header(f wire.Frame) error {
 // maxBody is the largest body that a header may announce.
 const maxBody = 512 << 20
 
-// body takes a part of a message's body.
+// body takes a frame of a message's body.
 func (ch *channel) body(f wire.Frame) error {
 	m := &ch.pub
-	n := uint64(len(f.Payload))
-	if n > m.left {
+	if n := uint64(len(f.Payload)); n > m.left {
 		return refuse(codeFrameError, "content body is %d octets longer than its header said", n-m.left)
 	}
-	m.left -= n
-	if m.left == 0 {
-		m.stage = wantMethod
+	ch.bodyPart(f.Payload)
+	if m.left > 0 {
+		return nil
 	}
+	m.stage = wantMethod
 	if m.skip {
 		return nil
 	}
+	return ch.published()
+}
+
+// bodyPart takes some octets of a body, no more than are left of it.
+func (ch *channel) bodyPart(p []byte) {
+	m := &ch.pub
+	m.left -= uint64(len(p))
+	if m.skip {
+		return
+	}
 	b := &ch.c.work
 	// In the arena the message is the last thing, unless another channel's came between.
-	if !m.own && (len(b.arena)+len(f.Payload) > cap(b.arena) || !atEnd(b.arena, m.data)) {
-		m.keepOwn(len(f.Payload))
+	if m.own == nil && atEnd(b.arena, m.data) && len(b.arena)+len(p) <= cap(b.arena) {
+		b.arena = append(b.arena, p...)
+		m.data = m.data[:len(m.data)+len(p)]
+		return
 	}
-	if m.own {
-		m.data = append(m.data, f.Payload...)
-	} else {
-		n := len(b.arena) - len(m.data)
-		b.arena = append(b.arena, f.Payload...)
-		m.data = b.arena[n:]
+	if m.own == nil || len(m.data)+len(p) > cap(m.data) {
+		m.move(max(len(p), min(len(m.data), int(m.left)+len(p))))
 	}
-	if m.left == 0 {
-		return ch.published()
-	}
-	return nil
+	m.data = append(m.data, p...)
 }
 
 // atEnd reports whether part is the last octets of arena.
@@ -245,22 +243,19 @@ func (ch *channel) published() error {
 	c, m := ch.c, &ch.pub
 	b := &c.work
 	if ch.tx != nil {
-		m.keepOwn(0)
 		b = ch.tx
+		if m.own == nil {
+			m.detach()
+		}
+	}
+	if m.own != nil {
+		b.owned = append(b.owned, m.own)
+		m.own = nil
 	}
 	c.s.metrics.published.Add(1)
 	c.s.metrics.publishedBytes.Add(int64(m.size))
 	p := &c.pub.props
-	var propsEnd = m.props
-	if m.own {
-		// The properties moved with the data.
-		var k content
-		if err := k.open(&core.Entry{Data: m.data}); err != nil {
-			return err
-		}
-		propsEnd = k.props
-	}
-	if err := p.Parse(propsEnd); err != nil {
+	if err := p.Parse(m.data[m.props.from:m.props.to]); err != nil {
 		return err
 	}
 	o := op{kind: opPublish, key: m.key, mandatory: m.mandatory, ch: ch, data: m.data}

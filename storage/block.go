@@ -3,6 +3,8 @@ package storage
 import (
 	"sync"
 	"sync/atomic"
+
+	"trivium/internal/slab"
 )
 
 // block is the bytes of one frame, or of a run of volatile entries, as Logs refer
@@ -49,7 +51,7 @@ func (b *block) peek() []byte {
 
 // cache bounds the memory of blocks: first in, first out.
 type cache struct {
-	free  buffers
+	free  slab.Pool
 	limit int64
 	size  atomic.Int64
 	mu    struct {
@@ -100,7 +102,7 @@ func (c *cache) drop(b *block) {
 	if p := b.buf.Swap(nil); p != nil {
 		c.size.Add(-int64(cap(*p)))
 		if !b.shared.Load() && b.pins.Load() == 0 {
-			c.free.give(*p)
+			c.free.Give(*p)
 		}
 	}
 }

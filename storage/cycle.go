@@ -58,7 +58,7 @@ func (s *Store) gather(c *cycle) {
 	c.blk = &block{}
 	c.blk.live.Store(1)
 	if c.buf == nil {
-		c.buf = s.cache.free.take(max(4<<10, q.frameHint))
+		c.buf = s.cache.free.Take(max(4<<10, q.frameHint))
 	}
 	c.buf = c.buf[:frameHeader]
 	q.cur = c
@@ -125,16 +125,14 @@ func (s *Store) write(c *cycle) {
 	// that saves memory.
 	if c.blk.live.Load() > 1 {
 		if n < cap(c.buf)/2 {
-			s.cache.hold(c.blk, append(s.cache.free.take(n), c.buf...))
+			s.cache.hold(c.blk, append(s.cache.free.Take(n), c.buf...))
 		} else {
 			s.cache.hold(c.blk, c.buf)
 			c.buf = nil
 		}
 	}
-	if cap(c.buf) >= 1<<minBuffer {
-		s.cache.free.give(c.buf)
-		c.buf = nil
-	}
+	s.cache.free.Give(c.buf)
+	c.buf = nil
 	s.cache.release(c.blk)
 }
 

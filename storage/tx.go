@@ -115,7 +115,7 @@ func (t *Tx) Append(l *Log, e *Entry) Offset {
 		t.durable = true
 		i.blk, i.at = c.blk, uint32(len(c.buf))
 		c.blk.maxTime = max(c.blk.maxTime, e.Time)
-		c.buf = t.s.cache.free.grow(c.buf, maxEnvelope+int(i.bytes)+blockSize)
+		c.buf = t.s.cache.free.Grow(c.buf, maxEnvelope+int(i.bytes)+blockSize)
 		c.buf = t.last.append(c.buf, c.blk, l.id, e)
 	}
 	l.appended(i)
@@ -158,7 +158,7 @@ func (t *Tx) appendVolatile(l *Log, e *Entry, i *item) {
 			t.s.cache.release(v.blk)
 		}
 		// The first bytes stay unused, as in a frame.
-		v.buf = make([]byte, frameHeader, max(volatileChunk, frameHeader+need))
+		v.buf = t.s.cache.free.Take(max(volatileChunk, frameHeader+need))[:frameHeader]
 		v.blk = &block{volatile: true}
 		v.blk.live.Store(1)
 		all := v.buf[:cap(v.buf)]

@@ -64,10 +64,18 @@ func ParseFrame(b []byte, max int) (f Frame, n, need int, err error) {
 		return f, 0, total, nil
 	}
 	f.Payload = b[FrameHead : total-1]
-	if end := b[total-1]; end != frameEnd {
-		return f, 0, 0, &FrameError{f.Type, f.Channel, fmt.Sprintf("{invalid_frame_end_marker,%d}", end)}
+	if err := f.CheckEnd(b[total-1]); err != nil {
+		return f, 0, 0, err
 	}
 	return f, total, 0, nil
+}
+
+// CheckEnd says whether end, the octet after the payload, is what it must be.
+func (f *Frame) CheckEnd(end byte) error {
+	if end == frameEnd {
+		return nil
+	}
+	return &FrameError{f.Type, f.Channel, fmt.Sprintf("{invalid_frame_end_marker,%d}", end)}
 }
 
 // beginFrame appends a frame's head with a size to be filled in by endFrame.
