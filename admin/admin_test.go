@@ -18,9 +18,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is a server whose state a test sets.
 type fake struct {
-	readOnly, stopping atomic.Bool
-	base               string
-	client             http.Client
+	low, readOnly, stopping atomic.Bool
+	base                    string
+	client                  http.Client
 }
 
 func start(t *testing.T) *fake {
@@ -31,6 +31,12 @@ func start(t *testing.T) *fake {
 		Err: func() error {
 			if f.readOnly.Load() {
 				return errors.New("no space left on device")
+			}
+			return nil
+		},
+		Low: func() error {
+			if f.low.Load() {
+				return errors.New("7 bytes are free")
 			}
 			return nil
 		},
@@ -90,6 +96,9 @@ func TestHealth(t *testing.T) {
 	}
 	want("/healthz", 200, `{"status":"ok"}`)
 	want("/readyz", 200, `{"status":"ok"}`)
+	f.low.Store(true)
+	want("/healthz", 200, `{"status":"low on disk","reason":"7 bytes are free"}`)
+	want("/readyz", 503, `{"status":"low on disk","reason":"7 bytes are free"}`)
 	f.readOnly.Store(true)
 	want("/healthz", 200, `{"status":"read-only","reason":"no space left on device"}`)
 	want("/readyz", 503, `{"status":"read-only","reason":"no space left on device"}`)

@@ -7,20 +7,27 @@ import (
 
 // status is the body of /healthz and /readyz.
 type status struct {
-	// Status is "ok", "read-only" or "not ready".
+	// Status is "ok", "low on disk", "read-only" or "not ready".
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// health answers 200 while the process lives. A store that is read-only is told
+// health answers 200 while the process lives. A store that takes nothing is told
 // in the body, not by the code: restarting in a loop does not help a full disk,
 // and reading still works.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	st := status{Status: "ok"}
+	s.writing().write(w, http.StatusOK)
+}
+
+// writing says whether clients can write.
+func (s *Server) writing() status {
 	if err := s.o.Err(); err != nil {
-		st = status{Status: "read-only", Reason: err.Error()}
+		return status{Status: "read-only", Reason: err.Error()}
 	}
-	st.write(w, http.StatusOK)
+	if err := s.o.Low(); err != nil {
+		return status{Status: "low on disk", Reason: err.Error()}
+	}
+	return status{Status: "ok"}
 }
 
 // ready answers 200 while clients can do all they are used to, else 503.
@@ -29,11 +36,11 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		status{Status: "not ready", Reason: err.Error()}.write(w, http.StatusServiceUnavailable)
 		return
 	}
-	if err := s.o.Err(); err != nil {
-		status{Status: "read-only", Reason: err.Error()}.write(w, http.StatusServiceUnavailable)
-		return
+	st, code := s.writing(), http.StatusOK
+	if st.Status != "ok" {
+		code = http.StatusServiceUnavailable
 	}
-	status{Status: "ok"}.write(w, http.StatusOK)
+	st.write(w, code)
 }
 
 func (st status) write(w http.ResponseWriter, code int) {

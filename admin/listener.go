@@ -23,6 +23,8 @@ type Options struct {
 	Log *slog.Logger
 	// Err is why nothing can be written any more, or nil.
 	Err func() error
+	// Low is why clients are kept from publishing for now, or nil.
+	Low func() error
 	// Ready is why the server does not serve, for example because it is
 	// stopping, or nil.
 	Ready func() error

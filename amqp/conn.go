@@ -85,6 +85,8 @@ type conn struct {
 	ended   atomic.Bool // no more timers
 	holding atomic.Bool // something was delivered that must be settled
 	audit   atomic.Bool // the reader is to look for deliveries that are held too long
+	aborted atomic.Bool
+	blocked blocked
 	beat    *time.Timer
 	patrol  *time.Timer
 }
@@ -100,12 +102,17 @@ func newConn(s *Server, nc net.Conn) *conn {
 		log: s.Log.With("connection", fmt.Sprintf("%s -> %s", nc.RemoteAddr(), nc.LocalAddr())),
 	}
 	c.boxes.init()
+	c.blocked.init()
 	c.out = newOut(nc, c.resume)
 	return c
 }
 
 // abort ends the connection from any goroutine.
-func (c *conn) abort() { _ = c.nc.Close() }
+func (c *conn) abort() {
+	c.aborted.Store(true)
+	_ = c.nc.Close()
+	c.blocked.nudge()
+}
 
 // force tells the client that the connection is closed, from any goroutine.
 func (c *conn) force(text string) {
@@ -116,6 +123,7 @@ func (c *conn) force(text string) {
 	c.sendClose(refuse(codeConnectionForced, "%s", text), 0)
 	c.out.flush()
 	_ = c.nc.SetReadDeadline(time.Now().Add(closeWait))
+	c.blocked.nudge()
 }
 
 // serve runs the connection to its end.
@@ -134,9 +142,9 @@ func (c *conn) serve() {
 			c.end += n
 			c.parse(n)
 		}
-		if err != nil && c.audit.Swap(false) && errors.Is(err, os.ErrDeadlineExceeded) && !c.closing.Load() {
+		if err != nil && c.running.Load() && errors.Is(err, os.ErrDeadlineExceeded) && !c.closing.Load() {
 			_ = c.nc.SetReadDeadline(time.Time{})
-			c.closeOverdue()
+			c.patrolled()
 			continue
 		}
 		if err != nil {
@@ -152,6 +160,7 @@ func (c *conn) serve() {
 func (c *conn) parse(n int) {
 	full := c.end == len(c.buf)
 	need := 0
+	alarm := c.s.Broker.Alarm() != nil
 	for c.state != stDone {
 		if c.partOf != nil && !c.continueBody() {
 			break
@@ -165,6 +174,9 @@ func (c *conn) parse(n int) {
 			if !c.beginBody(f, more) {
 				need = more
 			}
+			break
+		}
+		if alarm && publishes(f) && !c.block() {
 			break
 		}
 		c.start += size

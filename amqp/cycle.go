@@ -290,5 +290,6 @@ func (c *conn) storeFailed(err error) {
 		c.sendClose(refuse(codeInternalError, "the store is read-only: %s", err), 0)
 		c.out.flush()
 		_ = c.nc.SetReadDeadline(time.Now().Add(closeWait))
+		c.blocked.nudge()
 	}
 }

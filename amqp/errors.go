@@ -99,6 +99,7 @@ var coreCodes = map[core.Code]uint16{
 	core.OutOfSequence: codePreconditionFailed,
 	core.Fenced:        codePreconditionFailed,
 	core.Unwritable:    codeInternalError,
+	core.NoSpace:       codeResourceError,
 	core.Corrupt:       codeInternalError,
 }
 

@@ -247,7 +247,13 @@ func (c *conn) startHeart() {
 			c.out.flush()
 		}
 		wrote = c.out.written()
-		if r := c.reads.Load(); r != read {
+		if c.blocked.on.Load() { // it is not the client that is silent
+			misses = 0
+			if c.out.failed() {
+				c.abort()
+				return
+			}
+		} else if r := c.reads.Load(); r != read {
 			read, misses = r, 0
 		} else if misses++; misses >= heartMisses {
 			c.log.Info("missed heartbeats from client", "timeout", c.heartbeat)

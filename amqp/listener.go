@@ -50,6 +50,8 @@ type Server struct {
 	next    atomic.Uint64 // of the connections' numbers
 	metrics counters
 	wg      sync.WaitGroup
+	// deaf ends the calls of alarmed.
+	deaf func()
 
 	mu struct {
 		sync.Mutex
@@ -85,6 +87,7 @@ func New(o Options) *Server {
 	s := &Server{Options: o}
 	s.mu.listeners = map[net.Listener]struct{}{}
 	s.mu.conns = map[*conn]struct{}{}
+	s.deaf = o.Broker.OnAlarm(s.alarmed)
 	return s
 }
 
@@ -148,6 +151,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		conns = append(conns, c)
 	}
 	s.mu.Unlock()
+	defer s.deaf()
 	for _, c := range conns {
 		c.force("broker forced connection closure with reason 'shutdown'")
 	}

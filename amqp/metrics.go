@@ -13,6 +13,7 @@ type counters struct {
 	redelivered, acked, requeued         atomic.Int64
 	got, gotEmpty                        atomic.Int64
 	refusals, headersDropped             atomic.Int64
+	blocked                              atomic.Int64
 }
 
 // Metrics is a snapshot of the server's counters.
@@ -33,6 +34,8 @@ type Metrics struct {
 	Refusals int64
 	// HeadersDropped counts headers of other doors' messages that AMQP cannot carry.
 	HeadersDropped int64
+	// Blocked is how many connections wait for an alarm to end.
+	Blocked int64
 }
 
 // Metrics is a snapshot.
@@ -48,5 +51,6 @@ func (s *Server) Metrics() Metrics {
 		Redelivered: m.redelivered.Load(), Acked: m.acked.Load(), Requeued: m.requeued.Load(),
 		Got: m.got.Load(), GotEmpty: m.gotEmpty.Load(),
 		Refusals: m.refusals.Load(), HeadersDropped: m.headersDropped.Load(),
+		Blocked: m.blocked.Load(),
 	}
 }

@@ -71,6 +71,13 @@ func (o *out) stalled() bool {
 	return o.mu.stalled
 }
 
+// failed reports whether nothing will be written any more.
+func (o *out) failed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.mu.err != nil
+}
+
 // written counts the octets that went to the socket.
 func (o *out) written() uint64 {
 	o.mu.Lock()

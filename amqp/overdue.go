@@ -20,10 +20,18 @@ func (c *conn) startPatrol() {
 		if c.holding.Load() {
 			c.audit.Store(true)
 			_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+			c.blocked.nudge()
 		}
 		c.patrol.Reset(interval)
 	})
 	c.patrol.Reset(interval)
+}
+
+// patrolled is what the reader does when it was woken.
+func (c *conn) patrolled() {
+	if c.audit.Swap(false) {
+		c.closeOverdue()
+	}
 }
 
 // closeOverdue closes the channels whose client holds a delivery too long.

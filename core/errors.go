@@ -26,6 +26,7 @@ const (
 	OutOfSequence
 	Fenced
 	Unwritable // the store is read-only
+	NoSpace    // the disk is nearly full
 	Corrupt
 	codeEnd
 )
@@ -44,6 +45,7 @@ var codeText = [codeEnd]string{
 	OutOfSequence: "out of sequence",
 	Fenced:        "fenced by a newer epoch",
 	Unwritable:    "store is read-only",
+	NoSpace:       "low on disk",
 	Corrupt:       "stored data is damaged",
 }
 

@@ -68,6 +68,7 @@ var codes = map[core.Code]int16{
 	core.OutOfSequence: errOutOfSequence,
 	core.Fenced:        errFenced,
 	core.Unwritable:    errStorage,
+	core.NoSpace:       errStorage,
 	core.Corrupt:       errCorrupt,
 }
 

@@ -120,6 +120,10 @@ func (c *conn) check(q *produceRequest, part int, tp *topic, now time.Time) {
 			tp.name, p.Partition, len(p.Records), tp.settings.maxMessageBytes))
 		return
 	}
+	if err := c.s.broker.Alarm(); err != nil {
+		p.Fail(code(err), err.Error())
+		return
+	}
 	b, err := wire.ParseProduced(p.Records)
 	if err != nil {
 		failBatch(p, l, err)

@@ -95,6 +95,10 @@ func (s *storing) route(ns *core.Namespace, x *core.Exchange, key string, m *wir
 // does not get it.
 func (p *producer) store(tx *core.Tx, key []byte, m *wire.Msg, got []*core.Stream) {
 	s := &p.storing
+	if p.s.o.Broker.Alarm() != nil {
+		p.s.count.refused.Add(int64(len(s.routes.Queues) + len(s.routes.Streams)))
+		return
+	}
 	s.data = wire.AppendEntry(s.data[:0], m.Reply, m.Header, m.Payload)
 	e := core.Entry{Format: Format, Key: key, ID: m.Header.Get(msgID), Data: s.data}
 	for _, q := range s.routes.Queues {

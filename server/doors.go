@@ -33,7 +33,7 @@ func (s *Server) make(name string) (door, error) {
 		return d, nil
 	default:
 		return admin.New(admin.Options{
-			Log: s.log, Err: s.Err, Ready: s.Ready, Collect: s.collect,
+			Log: s.log, Err: s.Err, Low: s.broker.Alarm, Ready: s.Ready, Collect: s.collect,
 		}), nil
 	}
 }

@@ -49,6 +49,8 @@ func storeMetrics(e emitter, m storage.Metrics) {
 	e.counter("trivium_settled_bytes_total", "Bytes moved from the journal to where they stay.", m.SettledBytes)
 	e.gauge("trivium_logs", "Logs: partitions, streams and queues.", m.Logs)
 	e.gauge("trivium_segments", "Segment files.", m.Segments)
+	e.gauge("trivium_disk_free_bytes", "Free space of the disk, -1 if it is not known.", m.FreeBytes)
+	e.gauge("trivium_disk_min_free_bytes", "With less free than this, publishers wait or are refused.", m.MinFreeBytes)
 	e.gauge("trivium_cache_bytes", "Memory that keeps recent entries at hand.", m.CacheBytes)
 }
 
@@ -81,6 +83,7 @@ func amqpMetrics(e emitter, m amqp.Metrics) {
 	e.traffic(traffic{
 		m.ConnectionsOpened - m.ConnectionsClosed, m.ConnectionsOpened, m.Published, m.PublishedBytes, m.Delivered + m.Got, m.DeliveredBytes,
 	})
+	e.gauge("trivium_blocked_connections", "Publishing connections that wait for free space.", m.Blocked)
 	e.gauge("trivium_channels", "Open channels.", m.ChannelsOpened-m.ChannelsClosed)
 	e.counter("trivium_confirmed_messages_total", "Publishes answered with an ack.", m.Confirmed)
 	e.counter("trivium_nacked_messages_total", "Publishes answered with a nack.", m.Nacked)

@@ -18,6 +18,9 @@ const (
 	OS       = storage.OS
 )
 
+// DefaultMinFreeBytes is as much as the store may need while nothing is published.
+const DefaultMinFreeBytes = storage.DefaultMinFreeBytes
+
 // Options of a Server.
 type Options struct {
 	// Dir holds the data; it is made if it does not exist.
@@ -26,6 +29,9 @@ type Options struct {
 	// port 0 takes any free one, "" leaves that listener off.
 	AMQP, Kafka, NATS, Admin string
 	Durability               Durability
+	// MinFreeBytes is how much of the disk is to be free: with less, clients cannot publish until there is more.
+	// 0 means DefaultMinFreeBytes, negative none.
+	MinFreeBytes int64
 	// Auth holds the users; nil means guest alone.
 	Auth *auth.Store
 	// Log gets what an operator should know; nil discards it.

@@ -68,7 +68,7 @@ func Start(o Options) (*Server, error) {
 
 // open recovers the store and loads core.
 func (s *Server) open() (err error) {
-	s.store, err = storage.Open(storage.Options{Dir: s.o.Dir, Durability: s.o.Durability, Log: s.log})
+	s.store, err = storage.Open(storage.Options{Dir: s.o.Dir, Durability: s.o.Durability, MinFreeBytes: s.o.MinFreeBytes, Log: s.log})
 	if err != nil {
 		return &DirError{Dir: s.o.Dir, Err: err}
 	}

@@ -252,6 +252,7 @@ func (s *Store) Recover(sm StateMachine) error {
 		}
 	}
 	q := &s.seq
+	look := s.checkDisk()
 	q.Lock()
 	defer q.Unlock()
 	if q.recovered || q.closing {
@@ -261,10 +262,11 @@ func (s *Store) Recover(sm StateMachine) error {
 	q.cycles++
 	q.instant = &cycle{num: q.cycles}
 	s.gather(&cycle{})
-	s.work.Add(3)
+	s.work.Add(4)
 	go s.writer()
 	go s.completer()
 	go s.settle()
+	go s.watchDisk(look)
 	if s.journal.pending() > s.o.JournalBytes/2 || len(s.settler.mu.drops) > 0 {
 		s.nudgeSettler()
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	JournalFileBytes, JournalBytes int64
 	// CacheBytes bounds the memory that keeps recent entries at hand.
 	CacheBytes int64
+	// MinFreeBytes is how much of the disk is to be free: see Alarm. Negative means that it does not matter.
+	MinFreeBytes int64
 
 	// For tests: where a segment ends, the largest that the index holds, and what is
 	// set aside for volatile entries.
@@ -74,6 +76,9 @@ func (o *Options) defaults() {
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = defaultCacheBytes
+	}
+	if o.MinFreeBytes == 0 {
+		o.MinFreeBytes = DefaultMinFreeBytes
 	}
 	if o.segmentBytes <= 0 {
 		o.segmentBytes = segmentBytes
@@ -111,6 +116,7 @@ type Store struct {
 	sm        StateMachine
 	segments  segments
 	settler   settler
+	alarm     alarm
 	// checkpointed is the position of the last checkpoint: frames up to it are not
 	// needed any more. The settler's.
 	checkpointed Position
@@ -274,6 +280,7 @@ func (s *Store) fail(err error) {
 		s.shown.wait.Broadcast()
 		s.shown.Unlock()
 		s.nudgeSettler()
+		s.alarm.tell()
 	}
 }
 
@@ -352,6 +359,8 @@ type Metrics struct {
 	SettledBytes                 int64
 	Logs, Segments               int64
 	CacheBytes                   int64
+	// FreeBytes of the disk, -1 if that is not known, and how many should be.
+	FreeBytes, MinFreeBytes int64
 }
 
 func (s *Store) Metrics() Metrics {
@@ -364,6 +373,8 @@ func (s *Store) Metrics() Metrics {
 		Syncs:          s.journal.syncCount(),
 		SettledBytes:   s.count.settled.Load(),
 		Segments:       s.segments.count.Load(),
+		FreeBytes:      s.alarm.free.Load(),
+		MinFreeBytes:   s.o.MinFreeBytes,
 	}
 	s.logs.RLock()
 	defer s.logs.RUnlock()

@@ -30,12 +30,16 @@ const (
 func serveCommand() *cobra.Command {
 	var o server.Options
 	var durability durability
+	minFree := size(server.DefaultMinFreeBytes)
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve AMQP, Kafka and NATS clients",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Durability = server.Durability(durability)
+			if o.MinFreeBytes = int64(minFree); minFree == 0 {
+				o.MinFreeBytes = -1
+			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			return serve(c.Context(), o, c.OutOrStdout())
 		},
@@ -48,6 +52,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&o.NATS, "nats", defaultNATS, "`host:port` for NATS clients, likewise")
 	f.StringVar(&o.Admin, "admin", defaultAdmin, "`host:port` for health and metrics over HTTP, likewise")
 	f.Var(&durability, "durability", "when a message counts as stored: sync (on disk), interval (written,\nsynced a moment later), os (written, synced by the system): the `mode`")
+	f.Var(&minFree, "min-free", "free disk space below which nothing more is published, 0 = any will do: the `size`")
 	return c
 }
 

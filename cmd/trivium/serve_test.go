@@ -32,7 +32,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
-	for _, args := range [][]string{{"--durability", "fast"}, {"serve", "now"}, {"nonsense"}, {"--amqp"}} {
+	for _, args := range [][]string{{"--durability", "fast"}, {"--min-free", "much"}, {"serve", "now"}, {"nonsense"}, {"--amqp"}} {
 		if _, err := execute(args...); err == nil {
 			t.Errorf("%q was accepted", args)
 		}

@@ -65,6 +65,9 @@ func (a *account) createStream(r *request) (*server.StreamInfo, bool, *server.Ap
 	if a.overlaps(cfg.Subjects, nil) {
 		return nil, false, server.NewJSStreamSubjectOverlapError()
 	}
+	if a.e.low(cfg.Storage) {
+		return nil, false, server.NewJSStorageResourcesExceededError()
+	}
 	doc, err := json.Marshal(&cfg)
 	if err != nil {
 		return nil, false, server.NewJSStreamCreateError(err)

@@ -30,6 +30,16 @@ func (s *stream) refusal(err error, cfg *server.StreamConfig) (seq uint64, dup b
 	return 0, false, server.NewJSStreamStoreFailedError(err)
 }
 
+// low reports whether nothing more should be stored because the disk is nearly full. A store that is read-only refuses
+// by itself.
+func (e *Engine) low(st server.StorageType) bool {
+	if st != server.FileStorage {
+		return false
+	}
+	var ce *core.Error
+	return errors.As(e.broker.Alarm(), &ce) && ce.Code == core.NoSpace
+}
+
 // fullText is nats-server's word for the limit that was reached.
 func fullText(e *core.Error, cfg *server.StreamConfig) error {
 	switch e.Want {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
@@ -24,6 +25,7 @@ const patience = 20 * time.Second
 type world struct {
 	t      testing.TB
 	dir    string
+	fs     vfs.FS // nil is the real one
 	url    string
 	broker *core.Broker
 	stop   func()
@@ -41,7 +43,7 @@ func start(t testing.TB) *world {
 func (w *world) open() {
 	t := w.t
 	t.Helper()
-	st, err := storage.Open(storage.Options{Dir: w.dir, Durability: storage.OS})
+	st, err := storage.Open(storage.Options{Dir: w.dir, FS: w.fs, Durability: storage.OS})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,6 +146,8 @@ func (s *stream) prepare(tx *core.Tx, cfg *server.StreamConfig, e *core.Entry, x
 		return h, server.NewJSStreamMessageExceedsMaximumError()
 	case len(m.Header) > math.MaxUint16:
 		return h, server.NewJSStreamHeaderExceedsMaximumError()
+	case s.a.e.low(cfg.Storage):
+		return h, server.NewJSInsufficientResourcesError()
 	}
 	e.Count, e.Format = 1, Format
 	if len(m.Header) == 0 {

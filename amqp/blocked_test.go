@@ -1,0 +1,153 @@
+package amqp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"trivium/storage"
+	"trivium/storage/fulldisk"
+)
+
+// lowDisk is a broker whose disk has room, and that disk.
+func lowDisk(t *testing.T) (*broker, *fulldisk.FS) {
+	disk := fulldisk.New(vfs.NewMem(), storage.DefaultMinFreeBytes)
+	b := &broker{t: t, fs: disk}
+	b.up()
+	t.Cleanup(b.stop)
+	return b, disk
+}
+
+// setFree changes the free space and waits until it is seen.
+func (b *broker) setFree(disk *fulldisk.FS, free uint64) {
+	disk.Set(free)
+	low := free < storage.DefaultMinFreeBytes
+	wait(b.t, "the disk is looked at", func() bool { return (b.core.Alarm() != nil) == low })
+}
+
+// written counts what was sent to all clients.
+func (b *broker) written() (n uint64) {
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	for c := range b.server.mu.conns {
+		n += c.out.written()
+	}
+	return n
+}
+
+// While the disk is nearly full, connections that publish are told and not read; those that consume go on. When there
+// is room again what they sent is taken.
+func TestBlocked(t *testing.T) {
+	b, disk := lowDisk(t)
+	p, c := b.client(), b.client()
+	p.queue("q", nil)
+	p.must(p.Confirm(false))
+	p.confirmed("", "q", amqp091.Publishing{Body: []byte("before")})
+	notices := p.conn.NotifyBlocked(make(chan amqp091.Blocking, 4))
+	quietly := c.conn.NotifyBlocked(make(chan amqp091.Blocking, 4))
+
+	b.setFree(disk, 1000)
+	// A connection may do anything but publish.
+	p.queue("other", nil)
+	select {
+	case n := <-notices:
+		t.Errorf("told %+v before publishing", n)
+	default:
+	}
+	d, err := p.PublishWithDeferredConfirm("", "q", false, false, amqp091.Publishing{Body: []byte("during")})
+	p.must(err)
+	equal(t, "notice", <-notices, amqp091.Blocking{Active: true, Reason: "low on disk"})
+	equal(t, "blocked", b.server.Metrics().Blocked, 1)
+	ds := c.subscribe("q")
+	equal(t, "consumed meanwhile", bodies(t, ds, 1), "[before]")
+	quiet(t, c, ds)
+	if d.Acked() {
+		t.Error("confirmed without room")
+	}
+
+	b.setFree(disk, storage.DefaultMinFreeBytes)
+	equal(t, "notice", <-notices, amqp091.Blocking{})
+	if !d.Wait() {
+		t.Error("not confirmed")
+	}
+	equal(t, "consumed after it", bodies(t, ds, 1), "[during]")
+	equal(t, "blocked", b.server.Metrics().Blocked, 0)
+	select {
+	case n := <-quietly:
+		t.Errorf("the consumer was told %+v", n)
+	default:
+	}
+
+	// Again: every alarm is told.
+	b.setFree(disk, 0)
+	p.publish("", "q", amqp091.Publishing{Body: []byte("again")})
+	equal(t, "notice", <-notices, amqp091.Blocking{Active: true, Reason: "low on disk"})
+	b.setFree(disk, storage.DefaultMinFreeBytes)
+	equal(t, "notice", <-notices, amqp091.Blocking{})
+	equal(t, "consumed", bodies(t, ds, 1), "[again]")
+}
+
+// A client that does not know the notice is not sent it, but waits as well; and is not taken for dead, though
+// nothing is read of it.
+func TestBlockedSilently(t *testing.T) {
+	b, disk := lowDisk(t)
+	conn, err := amqp091.DialConfig(b.url(), amqp091.Config{
+		Heartbeat: time.Second, Properties: amqp091.Table{"capabilities": amqp091.Table{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p := &client{t, channelOf(t, conn), conn}
+	p.queue("q", nil)
+	b.setFree(disk, 0)
+	p.send("", "q", "1")
+	wait(t, "it is blocked", func() bool { return b.server.Metrics().Blocked == 1 })
+	// Longer than a client may be silent: heartbeats to it count the time.
+	const heartbeat = 8 // octets
+	wrote := b.written()
+	wait(t, "time passes", func() bool { return b.written() > wrote+heartbeat*(heartMisses+1) })
+	equal(t, "closed", conn.IsClosed(), false)
+	c := b.client()
+	equal(t, "stored", c.drain("q"), "[]")
+	b.setFree(disk, storage.DefaultMinFreeBytes)
+	wait(t, "it is stored", func() bool { return len(c.drain("q")) == 1 })
+}
+
+// A blocked connection hears that the server stops.
+func TestBlockedShutdown(t *testing.T) {
+	b, disk := lowDisk(t)
+	p := b.client()
+	p.queue("q", nil)
+	closed := p.conn.NotifyClose(make(chan *amqp091.Error, 1))
+	b.setFree(disk, 0)
+	p.send("", "q", "1")
+	wait(t, "it is blocked", func() bool { return b.server.Metrics().Blocked == 1 })
+	b.stop()
+	if e := <-closed; e == nil || e.Code != codeConnectionForced {
+		t.Errorf("closed by %v", e)
+	}
+}
+
+// What a blocked connection holds too long is taken from it.
+func TestBlockedOverdue(t *testing.T) {
+	disk := fulldisk.New(vfs.NewMem(), storage.DefaultMinFreeBytes)
+	b := &broker{t: t, fs: disk, opts: Options{ConsumerTimeout: 300 * time.Millisecond}}
+	b.up()
+	t.Cleanup(b.stop)
+	p := b.client()
+	p.queue("q", nil)
+	p.send("", "q", "1")
+	take(t, p.subscribe("q"), 1)
+	closed := p.NotifyClose(make(chan *amqp091.Error, 1))
+	b.setFree(disk, 0)
+	p.send("", "q", "2")
+	if e := <-closed; e == nil || e.Code != codePreconditionFailed {
+		t.Errorf("closed by %v", e)
+	}
+	c := b.client()
+	equal(t, "given back", c.drain("q"), "[1]")
+	b.setFree(disk, storage.DefaultMinFreeBytes)
+}
