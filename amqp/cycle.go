@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,10 @@ type op struct {
 	ttl                           time.Duration
 	ch                            *channel
 	seq                           uint64 // 0: not to be confirmed
-	key, data, id                 []byte
+	key, data                     []byte
 	queues, streams, receivers    run
+	ids                           run        // of its queues that have deduplication
+	undecided                     *undecided // or nil
 	// Of the others.
 	cursor  *core.Cursor
 	offsets run
@@ -46,6 +49,7 @@ type streamTarget struct {
 	partition int
 	key       []byte
 	ownKey    bool // key is not the routing key
+	id        []byte
 }
 
 // receiverTarget takes ephemeral messages, published to subject.
@@ -60,6 +64,7 @@ type batch struct {
 	queues    []*core.Queue
 	streams   []streamTarget
 	receivers []receiverTarget
+	ids       []queueID
 	offsets   []core.Offset
 	// arena and owned hold the messages of the ops; see incoming.
 	arena []byte
@@ -76,6 +81,8 @@ const keepArena = 256 << 10
 func (b *batch) reset() {
 	clear(b.ops) // lets go of what they refer to
 	b.ops, b.queues, b.streams, b.receivers = b.ops[:0], b.queues[:0], b.streams[:0], b.receivers[:0]
+	clear(b.ids)
+	b.ids = b.ids[:0]
 	b.offsets, b.bytes = b.offsets[:0], 0
 	clear(b.confirming)
 	b.confirming = b.confirming[:0]
@@ -146,6 +153,8 @@ type cycle struct {
 	c     *conn
 	bytes int
 	spans []openSpan
+	// returns are mandatory messages that turned out to have no destination.
+	returns []returned
 	// result, if set, gets the outcome: of an AMQP transaction.
 	result chan<- error
 }
@@ -182,8 +191,10 @@ func (c *conn) run(b *batch, result chan<- error) (rejected bool) {
 			durable = true
 			continue
 		}
-		durable = durable || o.seq != 0 || o.queues.from < o.queues.to || o.streams.from < o.streams.to
-		c.ephemeral(b, o)
+		durable = durable || o.seq != 0 || o.queues.from < o.queues.to || o.streams.from < o.streams.to || o.undecided != nil
+		if o.undecided == nil {
+			c.ephemeral(b, o)
+		}
 	}
 	if !durable && result == nil {
 		return false
@@ -199,11 +210,19 @@ func (c *conn) run(b *batch, result chan<- error) (rejected bool) {
 	}
 	c.boxes.add(b.bytes)
 	tx := c.s.Broker.Begin()
+	late := false
 	for i := range b.ops {
 		o := &b.ops[i]
 		switch o.kind {
 		case opPublish:
-			if !c.append(tx, b, o) {
+			decided := true
+			if o.undecided != nil {
+				late = true
+				if decided = c.decide(tx, b, o); o.empty() {
+					cy.unrouted(o)
+				}
+			}
+			if !c.append(tx, b, o) || !decided {
 				rejected = true
 				cy.nack(o)
 			}
@@ -217,32 +236,44 @@ func (c *conn) run(b *batch, result chan<- error) (rejected bool) {
 	}
 	tx.Then(cy)
 	tx.Commit()
+	for i := range b.ops {
+		if o := &b.ops[i]; late && o.receivers.from < o.receivers.to && o.undecided != nil {
+			c.receive(b, o)
+		}
+	}
 	return rejected
 }
 
 // append stores a publish in all its destinations; false means that one of them refused it.
 func (c *conn) append(tx *core.Tx, b *batch, o *op) bool {
 	ok := true
-	e := core.Entry{Count: 1, Format: Format, Priority: o.priority, ID: o.id, Data: o.data, Key: o.key}
+	e := core.Entry{Count: 1, Format: Format, Priority: o.priority, Data: o.data, Key: o.key}
 	if o.hasTTL {
 		e.Expires = tx.Now() + int64(o.ttl)
 	}
-	for _, q := range b.queues[o.queues.from:o.queues.to] {
+	ids := b.ids[o.ids.from:o.ids.to]
+	for i, q := range b.queues[o.queues.from:o.queues.to] {
 		to := e
 		to.Volatile = !o.persistent && !isQuorum(q)
-		if q.Append(tx, &to) != nil {
+		if len(ids) > 0 && ids[0].at == o.queues.from+i {
+			to.ID, ids = ids[0].id, ids[1:]
+		}
+		if err := q.Append(tx, &to); err != nil && !isDuplicate(err) {
 			ok = false
 		}
 	}
 	for _, s := range b.streams[o.streams.from:o.streams.to] {
 		to := e
-		to.Expires = 0
+		to.Expires, to.ID = 0, s.id
 		if s.ownKey {
 			to.Key, to.Data = s.key, withOwnKey(o.data, o.key)
 		}
 		if _, err := s.stream.Append(tx, s.partition, &to, nil); err != nil && !isDuplicate(err) {
 			ok = false
 		}
+	}
+	if !ok && o.undecided != nil {
+		o.undecided.routes.Unlearn(tx)
 	}
 	return ok
 }
@@ -259,15 +290,33 @@ func (cy *cycle) nack(o *op) {
 	}
 }
 
+// returned is a message that is given back.
+type returned struct {
+	ch        *channel
+	key, data []byte
+}
+
+// unrouted has a publish without a destination given back before it is confirmed.
+func (cy *cycle) unrouted(o *op) {
+	if !o.mandatory {
+		cy.c.s.metrics.dropped.Add(1)
+		return
+	}
+	cy.returns = append(cy.returns, returned{o.ch, slices.Clone(o.key), slices.Clone(o.data)})
+}
+
 // Durable answers the publishers. It runs on the journal's goroutine.
 func (cy *cycle) Durable(err error) {
 	c := cy.c
+	for _, r := range cy.returns {
+		c.giveBack(r.ch, r.key, r.data)
+	}
 	for i := range cy.spans {
 		s := &cy.spans[i]
 		s.ch.confirmed(s.id, s.nacks, err != nil)
 		*s = openSpan{}
 	}
-	if len(cy.spans) > 0 {
+	if len(cy.spans)+len(cy.returns) > 0 {
 		c.out.flush()
 	}
 	bytes, result := cy.bytes, cy.result

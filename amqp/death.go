@@ -77,7 +77,7 @@ func (codec) DeadLettered(e *core.Entry, d core.Death) (dead core.Dead, err erro
 	data = append(data, c.body...)
 	h := &headerSource{}
 	if err := p.Parse(props); err == nil {
-		h.headers = p.Headers
+		h.headers, h.messageID = p.Headers, p.MessageID
 	}
 	return core.Dead{
 		Data: data, Keys: keys, Headers: h,

@@ -36,7 +36,7 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 		return nil
 	}
 	switch m.Type {
-	case core.Direct, core.Fanout, core.Topic, core.Headers:
+	case core.Direct, core.Fanout, core.Topic, core.Headers, typeDedup:
 	default:
 		return refuse(codePreconditionFailed, "unknown exchange type '%s'", m.Type)
 	}
@@ -63,6 +63,9 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 		s, _ := v.Text()
 		config.Alternate = string(s)
 	}
+	if err := exchangeDedup(&config, m.Type, exchangeIn(name, c.vhost), m.Arguments); err != nil {
+		return err
+	}
 	err := c.s.Broker.Committed(func(tx *core.Tx) error {
 		_, err := c.ns.CreateExchange(tx, config)
 		return err
@@ -81,7 +84,7 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 func (c *conn) sameExchange(x *core.Exchange, m *wire.ExchangeDeclare) error {
 	xc := x.Config()
 	what := exchangeIn(xc.Name, c.vhost)
-	if err := c.sameField(what, "type", m.Type, xc.Kind); err != nil {
+	if err := c.sameField(what, "type", m.Type, exchangeType(&xc)); err != nil {
 		return err
 	}
 	for _, f := range []struct {
@@ -92,7 +95,12 @@ func (c *conn) sameExchange(x *core.Exchange, m *wire.ExchangeDeclare) error {
 			return err
 		}
 	}
-	return sameArg(what, argAlternate, m.Arguments, xc.Doc)
+	for _, name := range append([]string{argAlternate}, dedupArgs...) {
+		if err := sameArg(what, name, m.Arguments, xc.Doc); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func erlangBool(b bool) string {

@@ -105,6 +105,12 @@ func (c *conn) createStream(name string, args wire.Table) (made *core.Stream, er
 	if age, ok := textArg(args, argMaxAge); ok {
 		s.MaxAge, _ = parseAge(age)
 	}
+	if d, header := queueDedup(args); d.On {
+		s.IDHeader, s.DedupWindow = header, d.TTL
+		if d.TTL == 0 {
+			s.DedupWindow = defaultWindow
+		}
+	}
 	err = c.s.Broker.Committed(func(tx *core.Tx) (err error) {
 		if c.ns.Queue(Realm, name) != nil {
 			return &core.Error{Code: core.Exists, Op: "declare stream", Name: name}

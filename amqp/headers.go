@@ -49,10 +49,11 @@ func canonical(dst []byte, v wire.Value, nested byte) []byte {
 	return append(append(dst, canonOther, v.Type), v.Raw...)
 }
 
-// headerSource looks up a message's headers for core. A value is valid until the next call.
+// headerSource looks up a message's headers and id for core. A value is valid until the next call.
 type headerSource struct {
-	headers wire.Table
-	scratch []byte
+	headers   wire.Table
+	messageID []byte // the property, nil = none
+	scratch   []byte
 }
 
 func (h *headerSource) Header(name string) ([]byte, bool) {

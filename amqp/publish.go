@@ -275,9 +275,6 @@ func (ch *channel) published() error {
 	if p.Flags&wire.HasUserID != 0 && string(p.UserID) != c.user.User {
 		return refuse(codePreconditionFailed, "user_id property set to '%s' but authenticated user was '%s'", p.UserID, c.user.User)
 	}
-	if v, ok := p.Headers.Lookup(headerMsgID); ok {
-		o.id, _ = v.Text()
-	}
 	if err := c.route(b, &o, m, p); err != nil {
 		return err
 	}
@@ -296,9 +293,6 @@ func (ch *channel) published() error {
 	}
 	return nil
 }
-
-// headerMsgID is the header by which every door recognises a repeated message.
-const headerMsgID = "Nats-Msg-Id"
 
 // checkExpiration reads the expiration property, or says what is wrong with it as RabbitMQ does.
 func checkExpiration(s []byte) (time.Duration, error) {
@@ -394,6 +388,7 @@ func (c *conn) route(b *batch, o *op, m *incoming, p *wire.Properties) error {
 	o.ch.bcc = nil
 	exchange := view(m.exchange)
 	o.queues.from, o.streams.from, o.receivers.from = len(b.queues), len(b.streams), len(b.receivers)
+	pub.hdr.headers, pub.hdr.messageID = p.Headers, p.MessageID
 	var err error
 	if x := c.ns.Exchange(exchange); x != nil {
 		if xc := x.Config(); xc.Internal {
@@ -406,30 +401,41 @@ func (c *conn) route(b *batch, o *op, m *incoming, p *wire.Properties) error {
 				}
 			}
 		}
-		pub.hdr.headers = p.Headers
 		c.ns.Route(x, pub.keys, &pub.hdr, &pub.routes)
-		b.queues = append(b.queues, pub.routes.Queues...)
-		for _, s := range pub.routes.Streams {
-			if err = c.toStream(b, s, m, p, -1); err != nil {
-				return err
-			}
+		err = c.destine(b, m, &pub.hdr, &pub.routes)
+		if err == nil && pub.routes.Undecided {
+			b.queues, b.streams, b.receivers = b.queues[:o.queues.from], b.streams[:o.streams.from], b.receivers[:o.receivers.from]
+			o.undecided = newUndecided(x, pub.keys, &pub.hdr)
+			return nil
 		}
-		for i, r := range pub.routes.Receivers {
-			b.receivers = append(b.receivers, receiverTarget{r, b.keep([]byte(pub.routes.Subjects[i]))})
-		}
-		if exchange == "" {
-			err = c.routeDefault(b, m, p)
+		if err == nil && exchange == "" {
+			err = c.routeDefault(b, m, &pub.hdr)
 		}
 	} else {
-		err = c.routeForeign(b, exchange, m, p)
+		err = c.routeForeign(b, exchange, m, &pub.hdr)
 	}
 	o.queues.to, o.streams.to, o.receivers.to = len(b.queues), len(b.streams), len(b.receivers)
+	b.identify(o, &pub.hdr)
 	return err
+}
+
+// destine adds the destinations that core found.
+func (c *conn) destine(b *batch, m *incoming, h *headerSource, to *core.Routes) error {
+	b.queues = append(b.queues, to.Queues...)
+	for _, s := range to.Streams {
+		if err := c.toStream(b, s, m, h, -1); err != nil {
+			return err
+		}
+	}
+	for i, r := range to.Receivers {
+		b.receivers = append(b.receivers, receiverTarget{r, b.keep([]byte(to.Subjects[i]))})
+	}
+	return nil
 }
 
 // routeDefault finds what the default exchange reaches beyond queues: streams by their names, and
 // those who wait for an answer.
-func (c *conn) routeDefault(b *batch, m *incoming, p *wire.Properties) error {
+func (c *conn) routeDefault(b *batch, m *incoming, h *headerSource) error {
 	for _, key := range c.pub.keys {
 		if strings.HasPrefix(key, replyQueue+".") {
 			c.routeReply(b, key)
@@ -439,7 +445,7 @@ func (c *conn) routeDefault(b *batch, m *incoming, p *wire.Properties) error {
 			continue
 		}
 		if s, part := c.stream(key); s != nil {
-			if err := c.toStream(b, s, m, p, part); err != nil {
+			if err := c.toStream(b, s, m, h, part); err != nil {
 				return err
 			}
 		}
@@ -460,20 +466,25 @@ func (c *conn) ephemeral(b *batch, o *op) {
 		c.s.metrics.dropped.Add(1)
 		return
 	}
-	if strings.HasPrefix(view(o.key), replyQueue+".") {
+	c.giveBack(o.ch, o.key, o.data)
+}
+
+// giveBack returns a mandatory message that has no destination.
+func (c *conn) giveBack(ch *channel, key, data []byte) {
+	if strings.HasPrefix(view(key), replyQueue+".") {
 		return // whoever asked is gone: no concern of who answers
 	}
 	var k content
-	if k.open(&core.Entry{Data: o.data, Key: o.key}) != nil {
+	if k.open(&core.Entry{Data: data, Key: key}) != nil {
 		return
 	}
 	c.s.metrics.returned.Add(1)
 	c.out.lock()
-	buf := wire.AppendMethod(c.out.mu.buf, o.ch.id, &wire.BasicReturn{
-		ReplyCode: codeNoRoute, ReplyText: codes[codeNoRoute].name, Exchange: string(k.exchange), RoutingKey: string(o.key),
+	buf := wire.AppendMethod(c.out.mu.buf, ch.id, &wire.BasicReturn{
+		ReplyCode: codeNoRoute, ReplyText: codes[codeNoRoute].name, Exchange: string(k.exchange), RoutingKey: string(key),
 	})
-	buf = wire.AppendHeader(buf, o.ch.id, len(k.body), k.props)
-	c.out.mu.buf = wire.AppendBody(buf, o.ch.id, k.body, c.frameMax)
+	buf = wire.AppendHeader(buf, ch.id, len(k.body), k.props)
+	c.out.mu.buf = wire.AppendBody(buf, ch.id, k.body, c.frameMax)
 	c.out.unlock()
 }
 

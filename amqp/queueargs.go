@@ -64,13 +64,17 @@ const maxSegmentBytes = 3_000_000_000
 var queueArgs = map[string][]string{
 	typeClassic: {
 		argExpires, argTTL, argDLX, argDLRK, argMaxLength, argMaxBytes, argMaxPriority, argOverflow, argMode, argVersion,
-		argSingleActive, argType, argMasterLocator, argLeaderLocator,
+		argSingleActive, argType, argMasterLocator, argLeaderLocator, argDedup, argDedupHeader, argCacheSize, argCacheTTL,
 	},
 	typeQuorum: {
 		argDLX, argDLRK, argDLStrategy, argExpires, argMaxLength, argMaxBytes, argMaxMemLength, argMaxMemBytes, argOverflow,
-		argSingleActive, argType, argGroupSize, argDeliveryLimit, argTTL, argLeaderLocator,
+		argSingleActive, argType, argGroupSize, argDeliveryLimit, argTTL, argLeaderLocator, argDedup, argDedupHeader, argCacheSize,
+		argCacheTTL,
 	},
-	typeStream: {argMaxBytes, argType, argMaxAge, argSegmentBytes, argFilterBytes, argClusterSize, argLeaderLocator},
+	typeStream: {
+		argMaxBytes, argType, argMaxAge, argSegmentBytes, argFilterBytes, argClusterSize, argLeaderLocator, argDedup, argDedupHeader,
+		argCacheTTL,
+	},
 }
 
 // consumeArgs are the same for consumers.
@@ -107,6 +111,11 @@ var argChecks = []struct {
 	{argLeaderLocator, oneOf("invalid_queue_locator_arg", "client-local", "balanced", "random", "least-leaders", "min-masters")},
 	{argPriority, checkInt},
 	{argStreamOffset, checkStreamOffset},
+	{argDedup, checkBool},
+	{argDedupHeader, checkDedupHeader},
+	{argCacheSize, checkCacheSize},
+	{argCacheTTL, checkCacheTTL},
+	{argCachePlace, oneOf(strconv.Quote("must be either 'disk' or 'memory'"), "disk", "memory")},
 }
 
 func unacceptable(v wire.Value) string { return "{unacceptable_type," + typeName(v.Type) + "}" }
@@ -324,6 +333,7 @@ func queueConfig(m *wire.QueueDeclare, name, typ, owner string) core.QueueConfig
 		return time.Duration(n) * time.Millisecond, ok
 	}
 	q.TTL, q.HasTTL = ms(argTTL)
+	q.Dedup, q.IDHeader = queueDedup(args)
 	q.ExpiresAfter, _ = ms(argExpires)
 	q.MaxMessages, q.HasMaxMessages = intArg(args, argMaxLength)
 	q.MaxBytes, q.HasMaxBytes = intArg(args, argMaxBytes)

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"trivium/amqp/wire"
 	"trivium/core"
 )
 
@@ -75,11 +74,11 @@ func (c *conn) superStream(exchange string) *core.Stream {
 }
 
 // routeForeign publishes to an exchange that another door's streams are.
-func (c *conn) routeForeign(b *batch, exchange string, m *incoming, p *wire.Properties) error {
+func (c *conn) routeForeign(b *batch, exchange string, m *incoming, h *headerSource) error {
 	if exchange == topicExchange {
 		for _, key := range c.pub.keys {
 			if s := c.theirs(topicRealm, key); s != nil {
-				if err := c.toStream(b, s, m, p, -1); err != nil {
+				if err := c.toStream(b, s, m, h, -1); err != nil {
 					return err
 				}
 			}
@@ -87,13 +86,13 @@ func (c *conn) routeForeign(b *batch, exchange string, m *incoming, p *wire.Prop
 		return nil
 	}
 	if s := c.superStream(exchange); s != nil {
-		return c.toStream(b, s, m, p, -1)
+		return c.toStream(b, s, m, h, -1)
 	}
 	return refuse(codeNotFound, "no %s", exchangeIn(exchange, c.vhost))
 }
 
 // toStream adds a destination. partition -1 is the one that the key chooses.
-func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, p *wire.Properties, partition int) error {
+func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, h *headerSource, partition int) error {
 	t := streamTarget{stream: s, partition: partition, key: m.key}
 	sc := s.Config()
 	switch sc.Realm {
@@ -102,7 +101,7 @@ func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, p *wire.Propertie
 	case topicRealm:
 		// By name, the routing key is only the address.
 		named := len(m.exchange) == 0 || string(m.exchange) == topicExchange
-		if v, ok := p.Headers.Lookup(headerKey); ok {
+		if v, ok := h.headers.Lookup(headerKey); ok {
 			t.key, _ = v.Text()
 			t.key = b.keep(t.key)
 			t.ownKey = true
@@ -117,8 +116,22 @@ func (c *conn) toStream(b *batch, s *core.Stream, m *incoming, p *wire.Propertie
 	if t.partition < 0 {
 		t.partition = s.PartitionOf(t.key)
 	}
+	t.id = c.streamID(&sc, m, h)
 	b.streams = append(b.streams, t)
 	return nil
+}
+
+// streamID is the message's id for a stream's window: by the header that the stream or the exchange names, else
+// by the one that all doors know.
+func (c *conn) streamID(sc *core.StreamConfig, m *incoming, h *headerSource) []byte {
+	if len(h.headers) == 0 && len(h.messageID) == 0 {
+		return nil
+	}
+	header := sc.IDHeader
+	if x := c.ns.Exchange(view(m.exchange)); header == "" && x != nil {
+		header = x.IDHeader()
+	}
+	return h.textID(header)
 }
 
 // captures reports whether s, a stream that is filled from the subject space, stores messages of this subject.

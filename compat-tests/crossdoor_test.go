@@ -466,6 +466,140 @@ func TestCrossdoorDeduplication(t *testing.T) {
 	wantEqual(t, "duplicate", ack.Duplicate, true)
 }
 
+// A stream queue names the header that holds its ids for AMQP; the window is the same for all doors, and survives
+// a crash. So does an exchange for a stream of another door.
+func TestCrossdoorDeduplicationHeader(t *testing.T) {
+	s := startCrossdoor(t)
+	r, js := s.rabbit(), s.jetstream(t)
+	r.queue("orders", amqp.Table{"x-queue-type": "stream", "x-message-deduplication": true, "x-deduplication-header": "order-id", "x-cache-ttl": 3_600_000})
+	must(t, r.ch.ExchangeDeclare("by-order", "topic", true, false, false, false, amqp.Table{"x-deduplication-header": "order-id"}))
+	must(t, r.ch.ExchangeBind("amq.nats", "d.*", "by-order", false, nil))
+	_, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "D", Subjects: []string{"d.*"}, Duplicates: time.Hour})
+	must(t, err)
+	places := []struct {
+		exchange, key, topic, recordKey, subject, stream string
+	}{
+		{"", "orders", "amqp.orders", "orders", "$AMQP.queue.orders.orders", "AMQP_orders"},
+		{"by-order", "d.x", "nats.D", "d.x", "d.x", "D"},
+	}
+	for _, p := range places {
+		t.Run(p.stream, func(t *testing.T) {
+			r, js := s.rabbit(), s.jetstream(t)
+			send := map[string]func(id string){
+				"amqp": func(id string) {
+					r.send(p.exchange, p.key, amqp.Publishing{Body: []byte("amqp"), Headers: amqp.Table{"order-id": id}})
+				},
+				"kafka": func(id string) {
+					rec := record(p.topic, p.recordKey, "kafka")
+					rec.Headers = []kgo.RecordHeader{{Key: "Nats-Msg-Id", Value: []byte(id)}}
+					produce(t, s.kafka(), rec)
+				},
+				"nats": func(id string) {
+					m := nats.NewMsg(p.subject)
+					m.Data = []byte("nats")
+					m.Header.Set("Nats-Msg-Id", id)
+					_, err := js.PublishMsg(within(t), m)
+					must(t, err)
+				},
+			}
+			doors := []string{"amqp", "kafka", "nats"}
+			all := func() {
+				for _, first := range doors {
+					send[first]("order of " + first)
+					for _, again := range doors {
+						send[again]("order of " + first)
+					}
+				}
+			}
+			all()
+			s.crash(t)
+			r, js = s.rabbit(), s.jetstream(t)
+			all()
+			info, err := js.Stream(within(t), p.stream)
+			must(t, err)
+			wantEqual(t, "messages", info.CachedInfo().State.Msgs, 3)
+			for i, m := range s.messages(t, p.stream, 3) {
+				wantEqual(t, "message", string(m.Data()), doors[i])
+			}
+		})
+	}
+}
+
+// A classic queue drops what it has, whichever door each copy came through.
+func TestCrossdoorDeduplicationQueue(t *testing.T) {
+	s := startCrossdoor(t)
+	r, nc := s.rabbit(), s.nats()
+	r.queue("jobs", amqp.Table{"x-message-deduplication": true})
+	r.bind("jobs", "job.*", "amq.nats")
+	must(t, r.ch.ExchangeDeclare("once", "x-message-deduplication", true, false, false, false, amqp.Table{"x-cache-size": 10}))
+	r.queue("fan", nil)
+	r.bind("fan", "", "once")
+	publish := func(subject, body, id string) {
+		m := nats.NewMsg(subject)
+		m.Data = []byte(body)
+		m.Header.Set("Nats-Msg-Id", id)
+		must(t, nc.PublishMsg(m))
+		must(t, nc.Flush())
+	}
+	r.send("", "jobs", amqp.Publishing{Body: []byte("1"), Headers: amqp.Table{"x-deduplication-header": "a"}})
+	publish("job.x", "2", "a")
+	publish("job.x", "3", "b")
+	r.send("", "jobs", amqp.Publishing{Body: []byte("4"), Headers: amqp.Table{"x-deduplication-header": "b"}})
+	r.send("once", "", amqp.Publishing{Body: []byte("1"), Headers: amqp.Table{"x-deduplication-header": "a"}})
+	publish("$AMQP.exchange.once.k", "2", "a")
+	publish("$AMQP.exchange.once.k", "3", "b")
+	publish("job.last", "last", "")
+	eventually(t, "the last one is there", func() bool { return r.ready("jobs") == 3 })
+	for queue, want := range map[string]string{"jobs": "[1 3 last]", "fan": "[1 3]"} {
+		var got []string
+		for {
+			d, ok, err := r.ch.Get(queue, true)
+			must(t, err)
+			if !ok {
+				break
+			}
+			got = append(got, string(d.Body))
+		}
+		wantEqual(t, queue, fmt.Sprint(got), want)
+	}
+}
+
+// The idempotent producer's sequence check and the ids work together: records that are known are left out, and
+// neither a retry of the whole batch nor the next one is taken for anything else.
+func TestCrossdoorDeduplicationIdempotent(t *testing.T) {
+	s := startCrossdoor(t)
+	js := s.jetstream(t)
+	_, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "D", Subjects: []string{"d.*"}, Duplicates: time.Hour})
+	must(t, err)
+	k := s.kafka() // idempotent, as kgo is unless told otherwise
+	batch := func(ids ...string) (offsets []int64) {
+		var recs []*kgo.Record
+		for _, id := range ids {
+			rec := record("nats.D", "d.x", id)
+			if id != "" {
+				rec.Headers = []kgo.RecordHeader{{Key: "Nats-Msg-Id", Value: []byte(id)}}
+			}
+			recs = append(recs, rec)
+		}
+		produce(t, k, recs...)
+		for _, r := range recs {
+			offsets = append(offsets, r.Offset)
+		}
+		return offsets
+	}
+	batch("a", "b", "")
+	batch("a", "b")     // all known
+	batch("b", "c", "") // the first one known
+	batch("a")          // all known
+	s.crash(t)
+	batch("d")
+	batch("d")
+	batch("")
+	info, err := s.jetstream(t).Stream(within(t), "D")
+	must(t, err)
+	wantEqual(t, "messages", info.CachedInfo().State.Msgs, 7)
+}
+
 // Readers of three protocols keep three positions.
 func TestCrossdoorPositionsAreSeparate(t *testing.T) {
 	s := startCrossdoor(t)

@@ -20,6 +20,8 @@ type letter struct {
 	entry  Entry
 	queues []*Queue
 	to     Routes
+	dead   Dead
+	x      *Exchange // it is routed from
 	b      *Broker
 	ns     *Namespace
 }
@@ -55,13 +57,9 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 			return nil
 		}
 	}
-	l := &letter{b: q.s.b, ns: ns}
+	l := &letter{b: q.s.b, ns: ns, dead: dead, x: x}
 	ns.Route(x, dead.Keys, dead.Headers, &l.to)
-	for _, t := range l.to.Queues {
-		if dead.Cycles == nil || !dead.Cycles(t.config().Name) {
-			l.queues = append(l.queues, t)
-		}
-	}
+	l.sort()
 	if len(l.queues)+len(l.to.Streams)+len(l.to.Receivers) == 0 {
 		return nil
 	}
@@ -70,6 +68,16 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 		l.entry.Key = []byte(dead.Keys[0])
 	}
 	return l
+}
+
+// sort finds the queues where the letter may go.
+func (l *letter) sort() {
+	l.queues = l.queues[:0]
+	for _, t := range l.to.Queues {
+		if l.dead.Cycles == nil || !l.dead.Cycles(t.config().Name) {
+			l.queues = append(l.queues, t)
+		}
+	}
 }
 
 // adopt returns e in a format that can record deaths, or e as it is and nil if there is none.
@@ -88,8 +96,13 @@ func (b *Broker) adopt(e *Entry) (*Entry, DeadLetterer) {
 
 // send stores the letter. A target that refuses it does without.
 func (l *letter) send(tx *Tx) {
+	if l.to.Undecided {
+		l.ns.RouteIn(tx, l.x, l.dead.Keys, l.dead.Headers, &l.to)
+		l.sort()
+	}
 	for _, q := range l.queues {
 		e := l.entry
+		e.ID = q.Identify(l.dead.Headers)
 		if err := q.append(tx, &e); err != nil {
 			l.b.log.Debug("a dead message is refused", "queue", q.config().Name, "err", err)
 		}

@@ -38,6 +38,9 @@ type idRef struct {
 	time      int64
 }
 
+// hashID stands for an ID.
+func hashID(id []byte) idHash { return highwayhash.Sum128(id, dedupKey) }
+
 const idRecordLen = len(idHash{}) + 4 + 8 + 8
 
 // find returns where the message with that id was stored within the window.
@@ -45,7 +48,7 @@ func (d *dedup) find(id []byte, now int64, window time.Duration) (idRef, bool) {
 	if len(d.slices) == 0 {
 		return idRef{}, false
 	}
-	h := highwayhash.Sum128(id, dedupKey)
+	h := hashID(id)
 	for i := len(d.slices) - 1; i >= 0; i-- {
 		if r, ok := d.slices[i].ids[h]; ok {
 			return r, now-r.time < int64(window)
@@ -56,7 +59,7 @@ func (d *dedup) find(id []byte, now int64, window time.Duration) (idRef, bool) {
 
 // add remembers id. Knowing it already is no error.
 func (d *dedup) add(id []byte, r idRef, window time.Duration) {
-	h := highwayhash.Sum128(id, dedupKey)
+	h := hashID(id)
 	s := d.slice(r.time, window)
 	if old, ok := s.ids[h]; ok && old == r {
 		return

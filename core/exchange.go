@@ -1,9 +1,11 @@
 package core
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"trivium/internal/hamt"
 )
@@ -45,7 +47,11 @@ type ExchangeConfig struct {
 	Internal   bool
 	// Alternate is the exchange that gets what has no destination here; "" = none.
 	Alternate string
-	Doc       []byte
+	// Dedup routes no message whose ID it knows. IDHeader is the header that holds the ID; it may be
+	// set without Dedup, for the streams that messages are routed to.
+	Dedup    Dedup
+	IDHeader string
+	Doc      []byte
 }
 
 // Exchange routes messages by key or headers.
@@ -56,12 +62,14 @@ type Exchange struct {
 
 	// Guarded by the sequencer: the bindings that begin and end here.
 	out, in hamt.Map[*binding, struct{}]
+	// known are the messages it had, nil without Dedup. Guarded by the sequencer.
+	known *known
 }
 
 // newExchange makes an exchange known.
 func (ns *Namespace) newExchange(c ExchangeConfig) *Exchange {
 	c.Doc = slices.Clone(c.Doc)
-	x := &Exchange{ns: ns, config: c}
+	x := &Exchange{ns: ns, config: c, known: newKnown(ns.b, c.Dedup, nil)}
 	x.table.Store(&routingTable{})
 	all := ns.exchanges.Load().Set(ns.loading, c.Name, x)
 	ns.exchanges.Store(&all)
@@ -78,10 +86,17 @@ func (ns *Namespace) CreateExchange(tx *Tx, c ExchangeConfig) (*Exchange, error)
 	if ns.Exchange(c.Name) != nil {
 		return nil, &Error{Code: Exists, Op: "create exchange", Name: c.Name}
 	}
-	if c.Durable {
-		tx.Set(ns.exchangeKey(c.Name), encodeExchange(c))
+	if c.Dedup.On && c.Dedup.Size == 0 && c.Dedup.TTL == 0 {
+		return nil, &Error{Code: Invalid, Op: "create exchange", Name: c.Name, Want: "a bound on what it knows"}
 	}
-	return ns.newExchange(c), nil
+	x := ns.newExchange(c)
+	if c.Durable {
+		if x.known != nil {
+			ns.b.register(x.known, tx.newID())
+		}
+		tx.Set(ns.exchangeKey(c.Name), x.encode())
+	}
+	return x, nil
 }
 
 // Exchange returns the exchange of that name, or nil: including one whose creation is on its
@@ -106,6 +121,9 @@ func (ns *Namespace) Exchanges(f func(x *Exchange) bool) {
 // Config returns x's configuration. Its Doc must not be changed.
 func (x *Exchange) Config() ExchangeConfig { return x.config }
 
+// IDHeader is the header that holds a message's ID, "" if x names none.
+func (x *Exchange) IDHeader() string { return x.config.IDHeader }
+
 // Bound reports whether x has any binding as a source.
 func (x *Exchange) Bound() bool { return x.table.Load().n > 0 }
 
@@ -120,6 +138,9 @@ func (x *Exchange) Delete(tx *Tx) {
 	ns.exchanges.Store(&all)
 	if x.config.Durable {
 		tx.Unset(ns.exchangeKey(name))
+		if x.known != nil {
+			tx.forget(x.known)
+		}
 	}
 	ns.unbindAll(tx, x.out)
 	ns.unbindAll(tx, x.in)
@@ -131,26 +152,39 @@ func (ns *Namespace) exchangeKey(name string) []byte {
 
 // exchangeVersion begins a stored exchange:
 //
-//	version byte, flags byte (1 durable, 2 auto-delete, 4 internal),
-//	kind, alternate, doc: each a uvarint length and the bytes
-const exchangeVersion = 1
+//	version byte, flags byte (1 durable, 2 auto-delete, 4 internal, 8 dedup),
+//	kind, alternate, doc, id header: each a uvarint length and the bytes;
+//	with dedup, uvarints: owner of what it knows, size, nanoseconds
+const exchangeVersion = 2
 
-func encodeExchange(c ExchangeConfig) []byte {
-	b := []byte{exchangeVersion, flags(c.Durable, c.AutoDelete, c.Internal)}
+func (x *Exchange) encode() []byte {
+	c := &x.config
+	b := []byte{exchangeVersion, flags(c.Durable, c.AutoDelete, c.Internal, c.Dedup.On)}
 	b = appendBytes(b, c.Kind)
 	b = appendBytes(b, c.Alternate)
-	return appendBytes(b, c.Doc)
+	b = appendBytes(b, c.Doc)
+	b = appendBytes(b, c.IDHeader)
+	if x.known != nil {
+		b = binary.AppendUvarint(b, x.known.ds.owner)
+		b = binary.AppendUvarint(b, uint64(c.Dedup.Size))
+		b = binary.AppendUvarint(b, uint64(c.Dedup.TTL))
+	}
+	return b
 }
 
-func decodeExchange(name string, v []byte) (c ExchangeConfig, ok bool) {
+func decodeExchange(name string, v []byte) (c ExchangeConfig, owner uint64, ok bool) {
 	r := fields{rest: v}
 	if r.byte() != exchangeVersion {
-		return c, false
+		return c, 0, false
 	}
 	f := r.byte()
 	c = ExchangeConfig{
 		Name: name, Durable: f&1 != 0, AutoDelete: f&2 != 0, Internal: f&4 != 0,
-		Kind: string(r.bytes()), Alternate: string(r.bytes()), Doc: r.bytes(),
+		Kind: string(r.bytes()), Alternate: string(r.bytes()), Doc: r.bytes(), IDHeader: string(r.bytes()),
 	}
-	return c, !r.short
+	if f&8 != 0 {
+		owner = r.uvarint()
+		c.Dedup = Dedup{On: true, Size: int(r.uvarint()), TTL: time.Duration(r.uvarint())}
+	}
+	return c, owner, !r.short
 }

@@ -58,11 +58,13 @@ func (b *Broker) loadTopology() error {
 		}
 	}()
 	err := b.scanNamespaces(keyExchange, func(ns *Namespace, rest, v []byte) error {
-		c, ok := decodeExchange(string(rest), v)
+		c, owner, ok := decodeExchange(string(rest), v)
 		if !ok {
 			return fmt.Errorf("exchange %q in %q", rest, ns.name)
 		}
-		ns.newExchange(c)
+		if x := ns.newExchange(c); x.known != nil {
+			b.register(x.known, owner)
+		}
 		return nil
 	})
 	if err != nil {

@@ -52,7 +52,7 @@ func (ps producers) check(b *Producer) error {
 	}
 	for _, r := range st.batches[:st.n] {
 		if r.first == b.First && r.last == b.Last {
-			return &Error{Code: Duplicate, Op: "append", Got: r.offset}
+			return &Error{Code: Duplicate, Op: "append", Want: NewSequence, Got: r.offset}
 		}
 	}
 	if st.n == 0 {
@@ -66,6 +66,9 @@ func (ps producers) check(b *Producer) error {
 	}
 	return nil
 }
+
+// NewSequence is what a Duplicate that an idempotent producer sent again lacks.
+const NewSequence = "a new sequence"
 
 // nextSequence follows seq, which wraps to 0.
 func nextSequence(seq int32) int32 {
@@ -82,7 +85,7 @@ func (ps producers) stored(b *Producer, o Offset, now int64) {
 		st = &producerState{epoch: b.Epoch}
 		ps[b.ID] = st
 	}
-	if b.Epoch < st.epoch || b.Epoch == st.epoch && st.n > 0 && o <= st.batches[st.n-1].offset {
+	if b.Epoch < st.epoch || b.Epoch == st.epoch && st.n > 0 && o <= st.batches[st.n-1].offset && b.First != nextSequence(st.batches[st.n-1].last) {
 		return // replayed
 	}
 	if b.Epoch > st.epoch {

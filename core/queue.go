@@ -46,8 +46,11 @@ type QueueConfig struct {
 	SingleActive bool `json:",omitzero"`
 	// ReturnFirst: returned messages come before all others, in the order of their return;
 	// otherwise at their original place.
-	ReturnFirst bool   `json:",omitzero"`
-	Doc         []byte `json:",omitzero"`
+	ReturnFirst bool `json:",omitzero"`
+	// Dedup drops messages by their Entry's ID; IDHeader is the header that holds it.
+	Dedup    Dedup  `json:",omitzero"`
+	IDHeader string `json:",omitzero"`
+	Doc      []byte `json:",omitzero"`
 }
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues
@@ -58,6 +61,8 @@ type Queue struct {
 	s   *Stream
 	c   *Cursor
 	cfg atomic.Pointer[QueueConfig]
+	// known are the messages it had, nil without Dedup. Guarded by the sequencer.
+	known *known
 	// expiring is set once the queue holds a message with an expiry of its own.
 	expiring atomic.Bool
 
@@ -71,7 +76,8 @@ type queueRecord struct {
 	Config   QueueConfig
 	Created  int64
 	Log      storage.LogID
-	Expiring bool `json:",omitempty"`
+	Expiring bool   `json:",omitempty"`
+	Known    uint64 `json:",omitempty"` // owner of what it knows
 }
 
 // newQueue makes the object around its Log.
@@ -81,6 +87,7 @@ func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, n
 	q.s = newStream(ns, id, &StreamConfig{Realm: c.Realm, Name: c.Name, Partitions: 1, Volatile: !c.survives(), Retention: KeepWork}, created)
 	q.s.queue = q
 	q.s.addLog(l, next)
+	q.known = newKnown(ns.b, c.Dedup, q)
 	q.c = newCursor(q.s, id, queueCursor, nil)
 	q.c.created = created
 	q.c.start(l.Start(), nil)
@@ -105,6 +112,9 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 	q := newQueue(ns, tx.newID(), &c, tx.Now(), l, 0)
 	if c.survives() {
 		ns.b.register(q.c, q.id)
+		if q.known != nil {
+			ns.b.register(q.known, tx.newID())
+		}
 		q.save(tx)
 	}
 	q.c.mu.Lock()
@@ -117,7 +127,10 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 }
 
 func (q *Queue) save(tx *Tx) {
-	r := queueRecord{q.Config(), q.s.created, q.s.Log(0).ID(), q.expiring.Load()}
+	r := queueRecord{Config: q.Config(), Created: q.s.created, Log: q.s.Log(0).ID(), Expiring: q.expiring.Load()}
+	if q.known != nil {
+		r.Known = q.known.ds.owner
+	}
 	tx.Set(key(keyQueue, q.s.ns.id, q.id), mustJSON(r))
 }
 
@@ -142,6 +155,9 @@ func (b *Broker) loadQueues() error {
 			q.c.mu.seen = log.End()
 		}
 		b.register(q.c, id)
+		if q.known != nil {
+			b.register(q.known, r.Known)
+		}
 		b.queues[id] = q
 		ns.objects.queues.set(ns.loading, name{r.Config.Realm, r.Config.Name}, q)
 		return nil
@@ -232,7 +248,8 @@ func (q *Queue) Touch() {
 	q.c.mu.Unlock()
 }
 
-// Append enqueues e. Errors: Full (Overflow RejectNew), Gone, Unwritable. Many queues of one Tx may get the
+// Append enqueues e. Errors: Full (Overflow RejectNew), Duplicate (the queue has Dedup and knows e.ID; then tx
+// completes after the first copy is on disk), Gone, Unwritable. Many queues of one Tx may get the
 // same Data slice: it is stored once.
 func (q *Queue) Append(tx *Tx, e *Entry) error {
 	err := q.append(tx, e)
@@ -250,11 +267,18 @@ func (q *Queue) Append(tx *Tx, e *Entry) error {
 
 func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	c, p := q.config(), q.c.p
+	var id idHash
 	if tx.refused {
 		return &Error{Code: Unwritable, Op: "enqueue", Name: c.Name, Err: tx.b.store.Err()}
 	}
 	if q.gone {
 		return &Error{Code: Gone, Op: "enqueue", Name: c.Name}
+	}
+	if q.known != nil && len(e.ID) > 0 {
+		if id = hashID(e.ID); q.known.has(id, tx.Now()) {
+			tx.Note(0, nil) // so that it follows the first copy
+			return &Error{Code: Duplicate, Op: "enqueue", Name: c.Name, Got: NoOffset}
+		}
 	}
 	if c.Overflow == RejectNew && (c.HasMaxMessages || c.HasMaxBytes) {
 		q.c.mu.Lock()
@@ -281,7 +305,37 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	if c.Weighted && urgent(e) {
 		q.c.favor(tx, e.Offset)
 	}
+	if q.known != nil && len(e.ID) > 0 {
+		number := int64(e.Offset)
+		if q.known.queue == nil {
+			number = q.known.until(tx.Now(), 0)
+		}
+		q.known.remember(tx, id, number)
+	}
 	return nil
+}
+
+// holds reports whether the message at o is in the queue, delivered or not, or on its way to it.
+func (q *Queue) holds(o Offset) bool {
+	l := q.c.p.log
+	if o >= l.End() {
+		return true
+	}
+	q.c.mu.Lock()
+	f := q.c.mu.flights.find(o)
+	gone := f != nil && f.state == dying
+	q.c.mu.Unlock()
+	return !gone && l.Live(o)
+}
+
+// Identify is what the queue knows a message with these headers by, nil if it does not care. It is valid
+// until h is asked again.
+func (q *Queue) Identify(h HeaderSource) []byte {
+	if q.known == nil {
+		return nil
+	}
+	id, _ := identify(h, q.config().IDHeader)
+	return id
 }
 
 // Purge removes what is ready and says how many.
@@ -323,6 +377,9 @@ func (q *Queue) Delete(tx *Tx) int64 {
 	ns.queueGone(tx, q)
 	if c.survives() {
 		tx.Unset(key(keyQueue, ns.id, q.id))
+	}
+	if q.known != nil {
+		tx.forget(q.known)
 	}
 	q.c.Delete(tx)
 	q.s.Delete(tx)

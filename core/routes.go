@@ -21,6 +21,17 @@ type Routes struct {
 	receivers once[Receiver]
 	exchanges []*Exchange // met so far; those from done on are still to be asked
 	met       once[*Exchange]
+
+	// Undecided: an exchange with Dedup was met. Where the message goes is for RouteIn to say.
+	Undecided bool
+	tx        *Tx       // of RouteIn
+	learned   []learned // by RouteIn
+}
+
+// learned is an ID that an exchange did not know before.
+type learned struct {
+	x  *Exchange
+	id idHash
 }
 
 // Empty reports that nobody wants the message.
@@ -29,6 +40,7 @@ func (r *Routes) Empty() bool { return len(r.Queues)+len(r.Streams)+len(r.Receiv
 func (r *Routes) reset() {
 	r.Queues, r.Streams, r.Receivers = r.Queues[:0], r.Streams[:0], r.Receivers[:0]
 	r.Subjects, r.exchanges = r.Subjects[:0], r.exchanges[:0]
+	r.Undecided, r.learned = false, r.learned[:0]
 	clear(r.queues.known)
 	clear(r.streams.known)
 	clear(r.receivers.known)
@@ -82,6 +94,43 @@ func (ns *Namespace) Route(x *Exchange, keys []string, h HeaderSource, into *Rou
 	}
 }
 
+// RouteIn is Route inside a Tx, in which exchanges with Dedup decide: what one of them knows it does not route,
+// the rest it knows from now on. Error-free: if the message then is not stored, Unlearn must follow in the same Tx.
+func (ns *Namespace) RouteIn(tx *Tx, x *Exchange, keys []string, h HeaderSource, into *Routes) {
+	into.tx = tx
+	ns.Route(x, keys, h, into)
+	into.tx = nil
+}
+
+// Unlearn makes the exchanges that RouteIn met forget what they learned from it, so that a message that was
+// refused can be published again.
+func (r *Routes) Unlearn(tx *Tx) {
+	for _, l := range r.learned {
+		l.x.known.remember(tx, l.id, 0)
+	}
+	r.learned = r.learned[:0]
+}
+
+// knows reports whether x has had the message already.
+func (x *Exchange) knows(h HeaderSource, into *Routes) bool {
+	if into.tx == nil {
+		into.Undecided = true
+		return false
+	}
+	id, ttl := identify(h, x.config.IDHeader)
+	if len(id) == 0 {
+		return false
+	}
+	now, hash := into.tx.Now(), hashID(id)
+	if x.known.has(hash, now) {
+		into.tx.Note(0, nil) // so that it follows the first copy
+		return true
+	}
+	x.known.remember(into.tx, hash, x.known.until(now, ttl))
+	into.learned = append(into.learned, learned{x, hash})
+	return false
+}
+
 // route adds x's own destinations and reports whether there is any, new or not.
 func (x *Exchange) route(keys []string, h HeaderSource, into *Routes) (found bool) {
 	switch {
@@ -102,6 +151,9 @@ func (x *Exchange) route(keys []string, h HeaderSource, into *Routes) (found boo
 			}
 		}
 		return found
+	}
+	if x.known != nil && x.knows(h, into) {
+		return false
 	}
 	t := x.table.Load()
 	switch x.config.Kind {

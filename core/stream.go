@@ -56,6 +56,8 @@ type StreamConfig struct {
 	Compact bool `json:",omitzero"`
 	// DedupWindow is how long an ID is remembered; 0 means that IDs are ignored.
 	DedupWindow time.Duration `json:",omitzero"`
+	// IDHeader is the header that holds the ID in the stream's own realm; its door looks.
+	IDHeader string `json:",omitzero"`
 	// KeyIndex maintains Keys, LastByKey and NextByKey.
 	KeyIndex bool `json:",omitzero"`
 	// First is the offset of the first message.

@@ -28,8 +28,41 @@ type streamState struct {
 
 func (st *streamState) durableState() *durableState { return &st.ds }
 
-// replay has nothing to do: everything here follows from appends.
-func (st *streamState) replay([]byte) {}
+// A streamState's Note is of a batch that its producer need not send again although none of it was stored:
+//
+//	partition   4 bytes    first   4
+//	producer    8          last    4
+//	epoch       2          offset  8   of the copy that was stored before
+//	                       time    8
+const batchNoteLen = 4 + 8 + 2 + 4 + 4 + 8 + 8
+
+func (st *streamState) replay(data []byte) {
+	if len(data) != batchNoteLen {
+		return
+	}
+	u32, u64 := binary.BigEndian.Uint32, binary.BigEndian.Uint64
+	b := Producer{
+		Set: true, ID: int64(u64(data[4:])), Epoch: int16(binary.BigEndian.Uint16(data[12:])),
+		First: int32(u32(data[14:])), Last: int32(u32(data[18:])),
+	}
+	if i := int(u32(data)); i < st.s.Partitions() {
+		st.producersOf(i).stored(&b, Offset(u64(data[22:])), int64(u64(data[30:])))
+	}
+}
+
+// Repeated records that all messages of a producer's batch were Duplicates by ID: at is where the first one was
+// stored. Its sequence numbers are used, as if it had been stored.
+func (s *Stream) Repeated(tx *Tx, partition int, b *Producer, at Offset) {
+	n := binary.BigEndian.AppendUint32(nil, uint32(partition))
+	n = binary.BigEndian.AppendUint64(n, uint64(b.ID))
+	n = binary.BigEndian.AppendUint16(n, uint16(b.Epoch))
+	n = binary.BigEndian.AppendUint32(n, uint32(b.First))
+	n = binary.BigEndian.AppendUint32(n, uint32(b.Last))
+	n = binary.BigEndian.AppendUint64(n, uint64(at))
+	n = binary.BigEndian.AppendUint64(n, uint64(tx.Now()))
+	s.state.producersOf(partition).stored(b, at, tx.Now())
+	tx.note(s.state, n)
+}
 
 // producersOf are a partition's producers.
 func (st *streamState) producersOf(partition int) producers {

@@ -58,8 +58,6 @@ func (c *conn) split(p *wire.ProducePartition, t *target) bool {
 		failBatch(p, t.log, err)
 		return false
 	}
-	// The first entry speaks for the producer: it and the others are one Tx.
-	t.split[0].Producer = t.entry.Producer
 	return true
 }
 
@@ -71,25 +69,35 @@ func (c *conn) captured(t *topic, key []byte) bool {
 	return slices.Contains(c.s.ns.Subjects().Match(key).Streams, t.stream)
 }
 
+// appendSplit stores the entries that were not stored before. The first of them speaks for the producer: they are
+// one Tx.
 func (c *conn) appendSplit(tx *core.Tx, p *wire.ProducePartition, t *target) (first core.Offset, err error) {
 	first = core.NoOffset
+	stream, producer := t.topic.stream, t.entry.Producer
 	for i := range t.split {
 		e := &t.split[i]
+		e.Producer = producer
 		wire.Batch(e.Data).SetPlace(int64(t.log.Next()), 0)
-		at, err := t.topic.stream.Append(tx, int(p.Partition), e, nil)
-		if ce, ok := errors.AsType[*core.Error](err); ok && ce.Code == core.Duplicate {
+		at, err := stream.Append(tx, int(p.Partition), e, nil)
+		ce, ok := errors.AsType[*core.Error](err)
+		switch {
+		case ok && ce.Code == core.Duplicate:
 			c.await(tx, ce)
-			if i == 0 && e.Producer.Set && e.ID == nil {
-				return ce.Got, nil // the whole batch is a retry
+			at = ce.Got
+			if ce.Want == core.NewSequence {
+				return at, nil // the whole batch is a retry
 			}
-			at, err = ce.Got, nil
-		}
-		if err != nil {
+		case err != nil:
 			return first, err
+		default:
+			producer = core.Producer{}
 		}
 		if i == 0 {
 			first = at
 		}
+	}
+	if producer.Set {
+		stream.Repeated(tx, int(p.Partition), &producer, first)
 	}
 	return first, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"trivium/core"
 	"trivium/natswire/jetstream"
@@ -72,6 +73,18 @@ type headers struct{ h wire.Header }
 func (h *headers) Header(name string) ([]byte, bool) {
 	v, ok := h.h.Lookup(name)
 	return append([]byte{core.HeaderText}, v...), ok
+}
+
+// ID implements core.Identified: the header that is named, or else the one that NATS has for it.
+func (h *headers) ID(header string) (id []byte, ttl time.Duration) {
+	v := h.h.Get(header)
+	if len(v) == 0 {
+		v = h.h.Get(msgID)
+	}
+	if len(v) == 0 {
+		return nil, 0
+	}
+	return append([]byte{core.HeaderText}, v...), 0
 }
 
 // neutralOf is m for another door's receiver, valid until the next call.

@@ -40,16 +40,17 @@ func (p *producer) toExchange(name string, m *wire.Msg) bool {
 		key := strings.TrimPrefix(name[end:], ".")
 		var to core.Routes
 		p.ns.Route(x, []string{key}, &headers{m.Header}, &to)
+		if to.Undecided {
+			p.later(durable{kind: exchange, exchange: x, key: key, receive: true}, m)
+			return !to.Empty()
+		}
 		took := len(to.Queues)+len(to.Streams) > 0
 		if took {
 			p.later(durable{kind: exchange, exchange: x, key: key}, m)
 		}
 		for i, r := range to.Receivers {
-			n := p.neutralOf(m)
-			n.Key = []byte(to.Subjects[i])
-			if r.Receive(n.Key, n) {
-				took = true
-			}
+			l := reception{r, []byte(to.Subjects[i]), m}
+			took = l.receive(p) || took
 		}
 		return took
 	}

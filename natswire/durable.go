@@ -1,6 +1,7 @@
 package natswire
 
 import (
+	"errors"
 	"slices"
 	"unsafe"
 
@@ -20,6 +21,8 @@ type durable struct {
 	exchange *core.Exchange
 	key      string
 	hasKey   bool
+	// receive: the exchange's way to receivers is decided in the transaction.
+	receive bool
 }
 
 type durableKind uint8
@@ -40,6 +43,7 @@ func (p *producer) settle() {
 	}
 	tx := p.s.o.Broker.Begin()
 	js := false
+	var late []reception
 	for i := range p.durable {
 		d := &p.durable[i]
 		m := &p.msgs[d.m]
@@ -58,19 +62,40 @@ func (p *producer) settle() {
 			js = true
 			p.s.js.Ack(tx, p.ns, m)
 		case store:
-			p.storing.route(p.ns, p.ns.Exchange(core.SubjectExchange), view(m.Subject), m)
+			p.storing.route(tx, p.ns, p.ns.Exchange(core.SubjectExchange), view(m.Subject), m)
 			p.store(tx, m.Subject, m, d.route.matched.Streams)
 		case exchange:
-			p.storing.route(p.ns, d.exchange, d.key, m)
+			p.storing.route(tx, p.ns, d.exchange, d.key, m)
 			p.store(tx, []byte(d.key), m, nil)
+			if to := &p.storing.routes; d.receive {
+				for i, r := range to.Receivers {
+					late = append(late, reception{r, []byte(to.Subjects[i]), m})
+				}
+			}
 		}
 	}
 	if js {
 		p.s.js.End(tx)
 	}
 	tx.Commit()
+	for _, l := range late {
+		l.receive(p)
+	}
 	clear(p.durable)
 	p.durable = p.durable[:0]
+}
+
+// reception is a message for a receiver that an exchange leads to.
+type reception struct {
+	r       core.Receiver
+	subject []byte
+	m       *wire.Msg
+}
+
+func (l *reception) receive(p *producer) bool {
+	n := p.neutralOf(l.m)
+	n.Key = l.subject
+	return l.r.Receive(n.Key, n)
 }
 
 // storing is what storing one message takes, kept for the next.
@@ -85,9 +110,9 @@ type storing struct {
 const maxStoring = 64 << 10
 
 // route finds where m goes from x under key.
-func (s *storing) route(ns *core.Namespace, x *core.Exchange, key string, m *wire.Msg) {
+func (s *storing) route(tx *core.Tx, ns *core.Namespace, x *core.Exchange, key string, m *wire.Msg) {
 	s.keys[0], s.header.h = key, m.Header
-	ns.Route(x, s.keys[:], &s.header, &s.routes)
+	ns.RouteIn(tx, x, s.keys[:], &s.header, &s.routes)
 }
 
 // store appends m to the queues and streams that storing.route found, under key, without those
@@ -103,7 +128,8 @@ func (p *producer) store(tx *core.Tx, key []byte, m *wire.Msg, got []*core.Strea
 	e := core.Entry{Format: Format, Key: key, ID: m.Header.Get(msgID), Data: s.data}
 	for _, q := range s.routes.Queues {
 		c := e // Append sets the offset
-		if err := q.Append(tx, &c); err != nil {
+		c.ID = q.Identify(&s.header)
+		if err := q.Append(tx, &c); err != nil && !duplicate(err) {
 			p.s.count.refused.Add(1)
 		}
 	}
@@ -112,13 +138,19 @@ func (p *producer) store(tx *core.Tx, key []byte, m *wire.Msg, got []*core.Strea
 			continue
 		}
 		c := e
-		if _, err := t.Append(tx, t.PartitionOf(e.Key), &c, nil); err != nil {
+		if _, err := t.Append(tx, t.PartitionOf(e.Key), &c, nil); err != nil && !duplicate(err) {
 			p.s.count.refused.Add(1)
 		}
 	}
 	if cap(s.data) > maxStoring {
 		s.data = nil
 	}
+}
+
+// duplicate reports whether err says that the message was stored already.
+func duplicate(err error) bool {
+	e, ok := errors.AsType[*core.Error](err)
+	return ok && e.Code == core.Duplicate
 }
 
 // view is b as a string, valid as long as b is unchanged.
