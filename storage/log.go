@@ -43,6 +43,7 @@ type Log struct {
 		reserved Offset // volatile entries may take offsets below it
 		holes    holes  // of start <= o < next
 		bytes    int64
+		last     int64 // time of the last entry, retained or not; 0 = there was none
 		// Durable entries below settled are in runs, all others in the tail.
 		settled Offset
 		runs    []*run
@@ -95,6 +96,14 @@ func (l *Log) Bytes() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.bytes
+}
+
+// LastTime is the time of the last entry that was appended, whether it is still
+// there or not, including what is on its way to disk; 0 if there was none.
+func (l *Log) LastTime() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.last
 }
 
 // Live reports whether the message at o is retained: visible and not deleted.
@@ -158,11 +167,12 @@ func (l *Log) notify() {
 	}
 }
 
-// appended takes in an entry whose offset is at or after next; offsets between
-// are holes.
-func (l *Log) appended(i item) {
+// appended takes in an entry of that time, whose offset is at or after next; offsets
+// between are holes.
+func (l *Log) appended(i item, at int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.mu.last = at
 	l.advanceLocked(i.offset)
 	if i.next() <= l.mu.start {
 		l.mu.next = i.next() // replayed, and known to be gone

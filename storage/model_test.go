@@ -165,6 +165,18 @@ func (l *oracleLog) live(e *Entry) bool {
 	return false
 }
 
+// lastTimes are what the time of the last entry may be after a restart: it may forget
+// volatile ones.
+func (l *oracleLog) lastTimes() (all []int64) {
+	for i := len(l.entries) - 1; i >= 0; i-- {
+		e := &l.entries[i]
+		if all = append(all, e.Time); !e.Volatile && !l.volatile {
+			return all
+		}
+	}
+	return append(all, 0)
+}
+
 // model runs one seed.
 type model struct {
 	t    testing.TB
@@ -489,6 +501,9 @@ func (m *model) checkLog(l *Log, ol *oracleLog) {
 	}
 	if l.Messages() != messages {
 		m.fatalf("log %d: %d messages, want %d", id, l.Messages(), messages)
+	}
+	if times := ol.lastTimes(); !slices.Contains(times, l.LastTime()) {
+		m.fatalf("log %d: last time %d, want one of %d", id, l.LastTime(), times)
 	}
 	m.s.settler.work.Lock()
 	err := m.s.measure(l)

@@ -170,7 +170,7 @@ func (s *Store) reapply(pos Position, p place, frame []byte, indexLacks bool) er
 			l.appended(item{
 				offset: e.Offset, blk: blk, at: uint32(at), count: e.Count,
 				bytes: uint32(len(e.Key) + len(e.ID) + len(e.Data)),
-			})
+			}, e.Time)
 		case opDelete:
 			if l != nil {
 				l.mu.Lock()

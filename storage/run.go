@@ -26,9 +26,10 @@ type run struct {
 
 // The index keeps, log and offset as big-endian u64 so that keys sort:
 //
-//	'l' log         a Log: u8 version, start uv, settled uv, reserved uv, then ranges that are
-//	                gone after a restart: from uv, length uv. Entries below settled are in
-//	                segments or gone; later ones are in the journal.
+//	'l' log         a Log: u8 version, start uv, settled uv, reserved uv, time of the last
+//	                entry u64, then ranges that are gone after a restart: from uv, length
+//	                uv. Entries below settled are in segments or gone; later ones are in
+//	                the journal.
 //	'h' log page    holes: a bitmap of 4096 offsets, empty if all are holes
 //	'r' log from    a segment: u8 version, to uv, file uv, size uv, entries uv, payload uv,
 //	                each uv, bytes uv, exact u8, maxTime u64
@@ -40,7 +41,7 @@ const (
 	keyRun        = 'r'
 	keyChunk      = 'c'
 	keyCheckpoint = 'n'
-	rowVersion    = 1
+	rowVersion    = 2
 )
 
 func logKey(kind byte, id LogID) []byte {
@@ -105,6 +106,7 @@ func (l *Log) storeLocked(b *pebble.Batch, settled Offset) {
 	row = binary.AppendUvarint(row, uint64(m.start))
 	row = binary.AppendUvarint(row, uint64(settled))
 	row = binary.AppendUvarint(row, uint64(m.reserved))
+	row = binary.LittleEndian.AppendUint64(row, uint64(m.last))
 	// Volatile entries among the settled ones are gone after a restart.
 	var from, to Offset
 	for _, it := range m.tail.all() {
@@ -166,7 +168,7 @@ func parseLog(s *Store, key, value []byte) (*Log, error) {
 	r := rowReader(key, value)
 	l := newLog(s, LogID(binary.BigEndian.Uint64(key[1:])), r.offset())
 	m := &l.mu
-	m.settled, m.reserved = r.offset(), r.offset()
+	m.settled, m.reserved, m.last = r.offset(), r.offset(), int64(r.u64())
 	m.dirty, m.stored = false, true
 	for r.err == nil && r.at < len(r.b) {
 		from, n := r.offset(), r.offset()

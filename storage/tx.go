@@ -118,7 +118,7 @@ func (t *Tx) Append(l *Log, e *Entry) Offset {
 		c.buf = t.s.cache.free.Grow(c.buf, maxEnvelope+int(i.bytes)+blockSize)
 		c.buf = t.last.append(c.buf, c.blk, l.id, e)
 	}
-	l.appended(i)
+	l.appended(i, e.Time)
 	t.touch(l)
 	return e.Offset
 }

@@ -60,18 +60,17 @@ func (s *stream) state(deleted bool) server.StreamState {
 	if end == 0 {
 		st.FirstSeq = 0
 	}
+	// The last time is that of the last message there was, like LastSeq.
+	if e, err := s.at(end - 1); err == nil {
+		st.LastTime = at(e.Time)
+	} else if last := s.log.LastTime(); last != 0 {
+		st.LastTime = at(last)
+	}
 	if start < end {
 		if e, err := s.at(start); err == nil {
 			st.FirstTime = at(e.Time)
 		}
 		gone := s.log.Deleted(nil)
-		last := end - 1
-		for i := len(gone) - 1; i >= 0 && gone[i][1] == last+1; i-- {
-			last = gone[i][0] - 1
-		}
-		if e, err := s.at(last); err == nil {
-			st.LastTime = at(e.Time)
-		}
 		for _, r := range gone {
 			st.NumDeleted += int(r[1] - r[0])
 			if deleted {
