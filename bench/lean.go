@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -263,14 +262,4 @@ func (c *confirms) receive(l *lean, n uint64) {
 			return
 		}
 	}
-}
-
-// percentiles sorts d.
-func percentiles(d []time.Duration) (p50, p99, p999 time.Duration) {
-	if len(d) == 0 {
-		return
-	}
-	slices.Sort(d)
-	at := func(p float64) time.Duration { return d[min(len(d)-1, int(p*float64(len(d))))] }
-	return at(.5), at(.99), at(.999)
 }

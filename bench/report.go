@@ -1,20 +1,21 @@
 package main
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 )
 
 // report gathers the samples of all rounds.
 type report struct {
-	Rows []*row
+	Machine string
+	Rows    []*row
 }
 
 // row is one workload in one column: ours beside the peer's.
@@ -22,15 +23,27 @@ type row struct {
 	Workload string
 	Column   column
 	Peer     string
-	Ours     []sample
-	Theirs   []sample
+	// Paced: messages were sent at a fixed rate.
+	Paced  bool `json:",omitempty"`
+	Ours   []sample
+	Theirs []sample
 }
 
 func (r *report) add(w workload, s system, got sample) {
-	i := slices.IndexFunc(r.Rows, func(o *row) bool { return o.Workload == w.name && o.Column == s.column })
+	r.addRow(w.name, w, s, got)
+	for _, door := range []string{"amqp", "kafka", "nats"} {
+		if part, busy := got.Parts[door]; busy {
+			r.addRow(w.name+": its "+door, w, s, part)
+		}
+	}
+}
+
+func (r *report) addRow(name string, w workload, s system, got sample) {
+	r.Machine = machine()
+	i := slices.IndexFunc(r.Rows, func(o *row) bool { return o.Workload == name && o.Column == s.column })
 	if i < 0 {
 		i = len(r.Rows)
-		r.Rows = append(r.Rows, &row{Workload: w.name, Column: s.column})
+		r.Rows = append(r.Rows, &row{Workload: name, Column: s.column, Paced: w.paced})
 	}
 	if s.name == "trivium" {
 		r.Rows[i].Ours = append(r.Rows[i].Ours, got)
@@ -40,25 +53,42 @@ func (r *report) add(w workload, s system, got sample) {
 	}
 }
 
-func (s sample) rate() float64 {
-	if s.Seconds == 0 {
-		return 0
+// column returns the rows of c in which both sides have samples.
+func (r *report) column(c column) []*row {
+	var rows []*row
+	for _, o := range r.Rows {
+		if o.Column == c && len(o.Ours) > 0 && len(o.Theirs) > 0 {
+			rows = append(rows, o)
+		}
 	}
-	return float64(s.Messages) / s.Seconds
+	return rows
 }
 
-// cpuPerMillion is the server's CPU seconds for a million messages.
-func (s sample) cpuPerMillion() float64 {
-	return s.CPU.Seconds() / float64(max(s.Messages, 1)) * 1e6
+// The figures of a sample that are compared, each with 0 for not measured.
+func p50(s sample) float64    { return float64(s.P50.Nanoseconds()) / 1e6 }
+func p99(s sample) float64    { return float64(s.P99.Nanoseconds()) / 1e6 }
+func p999(s sample) float64   { return float64(s.P999.Nanoseconds()) / 1e6 }
+func memory(s sample) float64 { return float64(s.PeakRSS) / (1 << 20) }
+
+// contrast is one figure of both sides over the rounds: its medians, and how far the
+// rounds are apart, as a share of it.
+type contrast struct {
+	ours, theirs             float64
+	oursSpread, theirsSpread float64
 }
 
-func (s sample) String() string {
-	out := fmt.Sprintf("%9.0f msg/s  %7.1f MB/s  cpu %6.2f s/M  rss %4d MB", s.rate(), float64(s.Bytes)/max(s.Seconds, 1e-9)/1e6, s.cpuPerMillion(), s.PeakRSS>>20)
-	if s.P50 > 0 {
-		out += fmt.Sprintf("  p50 %v p99 %v p99.9 %v", s.P50.Round(time.Microsecond), s.P99.Round(time.Microsecond), s.P999.Round(time.Microsecond))
-	}
-	return out
+func (o *row) figure(of func(sample) float64) contrast {
+	var f contrast
+	f.ours, f.oursSpread = median(o.Ours, of)
+	f.theirs, f.theirsSpread = median(o.Theirs, of)
+	return f
 }
+
+// measured says whether there is something to compare.
+func (f contrast) measured() bool { return f.ours > 0 && f.theirs > 0 }
+
+// ratio is ours divided by theirs.
+func (f contrast) ratio() float64 { return f.ours / f.theirs }
 
 // median is the middle of a figure over the rounds, and spread how far the rounds
 // are apart, as a share of it.
@@ -72,14 +102,14 @@ func median(all []sample, figure func(sample) float64) (mid, spread float64) {
 	}
 	slices.Sort(v)
 	mid = v[len(v)/2]
+	if len(v)%2 == 0 {
+		mid = (mid + v[len(v)/2-1]) / 2
+	}
 	if mid != 0 {
 		spread = (v[len(v)-1] - v[0]) / mid
 	}
 	return mid, spread
 }
-
-func p99(s sample) float64  { return float64(s.P99.Microseconds()) }
-func peak(s sample) float64 { return float64(s.PeakRSS) }
 
 // machine describes where the figures come from.
 func machine() string {
@@ -92,65 +122,36 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d × %s, %s/%s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version())
-}
-
-// ratio formats ours divided by theirs.
-func ratio(ours, theirs float64) string {
-	if ours == 0 || theirs == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f×", ours/theirs)
-}
-
-// markdown is the table of ratios.
-func (r *report) markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s. Medians; ± is the spread between rounds.\n", time.Now().UTC().Format("2 January 2006"), machine())
-	for _, c := range []column{onDisk, defaults} {
-		fmt.Fprintf(&b, "\n### %s\n\n", c)
-		b.WriteString("| work | peer | ours msg/s | theirs msg/s | throughput | server CPU per message | p99 | peak RSS |\n|---|---|---|---|---|---|---|---|\n")
-		for _, o := range r.Rows {
-			if o.Column != c {
-				continue
-			}
-			ours, oursSpread := median(o.Ours, sample.rate)
-			theirs, theirsSpread := median(o.Theirs, sample.rate)
-			oursCPU, _ := median(o.Ours, sample.cpuPerMillion)
-			theirsCPU, _ := median(o.Theirs, sample.cpuPerMillion)
-			oursP99, _ := median(o.Ours, p99)
-			theirsP99, _ := median(o.Theirs, p99)
-			oursRSS, _ := median(o.Ours, peak)
-			theirsRSS, _ := median(o.Theirs, peak)
-			fmt.Fprintf(&b, "| %s | %s | %.0f ± %.0f %% | %.0f ± %.0f %% | **%s** | %s | %s | %s |\n", strings.TrimSpace(o.Workload), o.Peer,
-				ours, oursSpread*100, theirs, theirsSpread*100, ratio(ours, theirs), ratio(oursCPU, theirsCPU), ratio(oursP99, theirsP99), ratio(oursRSS, theirsRSS))
+	out := fmt.Sprintf("%d × %s", runtime.NumCPU(), model)
+	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var kib int
+		if _, err := fmt.Sscanf(string(info), "MemTotal: %d kB", &kib); err == nil {
+			out += fmt.Sprintf(", %.0f GiB", float64(kib)/(1<<20))
 		}
 	}
-	return b.String()
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return fmt.Sprintf("%s, %s/%s %s, %s", out, runtime.GOOS, runtime.GOARCH, bytes.TrimSpace(kernel), runtime.Version())
 }
 
-// preface opens the page that save writes.
-const preface = `# Benchmarks
-
-Written by ` + "`go run ./bench -out docs`" + ` (see its package comment for how it measures): Trivium beside the real RabbitMQ,
-Kafka and nats-server, one after the other on one machine, driven by the same tools. Throughput, CPU, latency and memory
-are ours divided by theirs: more than 1 is better for throughput, less for the rest. "On disk" means that
-what is acknowledged is on disk: nats-server with ` + "`sync_interval: always`" + `, RabbitMQ with quorum queues, Kafka with
-` + "`log.flush.interval.messages=1`" + `, Trivium as it is. "Defaults" are the peers as they are shipped, and Trivium with
-` + "`--durability interval`" + `. Clients and servers share the cores, so the server's own CPU per message says as much as
-throughput. The samples are in [benchmarks.json](benchmarks.json), the picture in [benchmarks.svg](benchmarks.svg).
-
-`
-
-// save writes the results, the table and the picture.
+// save writes the samples, the tables and the picture.
 func (r *report) save(dir string) error {
 	raw, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}
-	return cmp.Or(
-		os.MkdirAll(dir, 0o755),
-		os.WriteFile(filepath.Join(dir, "benchmarks.json"), raw, 0o644),
-		os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(preface+r.markdown()), 0o644),
-		os.WriteFile(filepath.Join(dir, "benchmarks.svg"), []byte(r.picture()), 0o644))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var failed error
+	for name, data := range map[string][]byte{
+		"benchmarks.json": raw, "benchmarks.md": []byte(preface + r.markdown()), "benchmarks.svg": []byte(r.picture()),
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file+".new", data, 0o644); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		failed = errors.Join(failed, os.Rename(file+".new", file))
+	}
+	return failed
 }

@@ -77,11 +77,11 @@ func scale(o options) error {
 
 // visit runs t in a directory that is removed afterwards.
 func (b *bout) visit(t trial, work string) error {
-	dir, err := os.MkdirTemp(work, "scale-")
+	dir, err := scratch.add(work, "scale")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer scratch.remove(dir)
 	b.dir, b.exe = dir, filepath.Join(work, "bin", "trivium")
 	fmt.Fprintf(os.Stderr, "%s, %d\n", t.name, b.N)
 	if err := b.start(); err != nil {

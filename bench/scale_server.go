@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -26,15 +25,13 @@ func (b *bout) start() error {
 	const any = "127.0.0.1:0"
 	cmd := exec.Command(b.exe, "--data", filepath.Join(b.dir, "data"), "--amqp", any, "--kafka", any, "--nats", any, "--admin", any)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
+	if b.p, err = startProcess(cmd, log); err != nil {
 		return err
 	}
-	b.p = &process{cmd: cmd, pid: cmd.Process.Pid, log: log}
 	b.addr = map[string]string{}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -60,16 +57,10 @@ func (b *bout) stop() {
 
 // kill ends the server as a crash does.
 func (b *bout) kill() error {
-	err := errors.Join(b.p.cmd.Process.Kill(), ignoreExit(b.p.cmd.Wait()), b.p.log.Close())
+	err := b.p.cmd.Process.Kill()
+	<-b.p.done
+	err = errors.Join(err, b.p.log.Close())
 	b.p = nil
-	return err
-}
-
-func ignoreExit(err error) error {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil
-	}
 	return err
 }
 
@@ -102,7 +93,7 @@ func (b *bout) startTimed(name string) error {
 
 // rss is the resident size of the process, in bytes.
 func (p *process) rss() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
@@ -114,9 +105,9 @@ func (p *process) rss() (int64, error) {
 // exactCPU is the CPU time of all threads that the process has, in nanoseconds. Go ends a thread
 // only with a goroutine that kept it for itself.
 func (p *process) exactCPU() (time.Duration, error) {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
-		return 0, fmt.Errorf("the threads of %d: %w", p.pid, cmp.Or(err, fs.ErrNotExist))
+		return 0, fmt.Errorf("the threads of %d: %w", p.cmd.Process.Pid, cmp.Or(err, fs.ErrNotExist))
 	}
 	var sum time.Duration
 	for _, t := range threads {
