@@ -245,7 +245,7 @@ func (h *harness) checkIndex(s *Stream) {
 	dump := func(x *keyIndex) string {
 		var b strings.Builder
 		var names []string
-		x.match("", func(id uint32) bool { names = append(names, x.keys[id].name); return true })
+		x.match("", func(id uint32) bool { names = append(names, x.names.Name(id)); return true })
 		slices.Sort(names)
 		for _, n := range names {
 			st, _ := x.state([]byte(n), maxOffset)

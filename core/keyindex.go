@@ -1,13 +1,12 @@
 package core
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"sync"
 	"unsafe"
 
-	"github.com/nats-io/nats-server/v2/server/stree"
+	"trivium/internal/names"
 )
 
 // KeyState is what the key index knows of one key.
@@ -16,17 +15,17 @@ type KeyState struct {
 	Messages    int64
 }
 
-// keyIndex knows the key of every live message of a Log: 12 bytes a message, and
-// one record and one tree leaf a key. It includes messages that are on their way
+// keyIndex knows the key of every live message of a Log: 12 bytes a message, and 24 and
+// a name a key; see package names. It includes messages that are on their way
 // to disk. The messages of one key are linked by distances, so that the next one
 // in either direction is found at once.
 //
 // It is written under the sequencer and read from anywhere.
 type keyIndex struct {
 	mu    sync.RWMutex
-	tree  *stree.SubjectTree[uint32] // key -> id
-	odd   map[string]uint32          // the keys that the tree cannot hold
-	keys  []keyInfo                  // by id; 0 is not used
+	names names.Set
+	keys  []*keysPage // by id; 0 is not used
+	ids   uint32      // the first id that was never given out
 	free  []uint32
 	base  Offset // of pages[0], a multiple of pageLen
 	pages []*keyPage
@@ -38,10 +37,10 @@ type keyIndex struct {
 	newPages []int64             // numbers of pages
 }
 
-type keyInfo struct {
-	name string
-	KeyState
-}
+// keysPageLen is how many keys' states are allocated together.
+const keysPageLen = 1024
+
+type keysPage [keysPageLen]KeyState
 
 const (
 	pageLen = 64
@@ -60,11 +59,11 @@ type keyPage struct {
 type keyRef struct{ id, prev, next uint32 }
 
 func newKeyIndex() *keyIndex {
-	return &keyIndex{tree: stree.NewSubjectTree[uint32](), odd: map[string]uint32{}, keys: make([]keyInfo, 1), base: -1, newKeys: map[uint32]struct{}{}}
+	return &keyIndex{ids: 1, base: -1, newKeys: map[uint32]struct{}{}}
 }
 
-// treeKey reports whether the tree can hold k.
-func treeKey(k []byte) bool { return len(k) > 0 && bytes.IndexByte(k, 127) < 0 }
+// info is the state of a key, with those of its messages that are on their way to disk.
+func (x *keyIndex) info(id uint32) *KeyState { return &x.keys[id/keysPageLen][id%keysPageLen] }
 
 // text views k as a string for a lookup.
 func text(k []byte) string { return unsafe.String(unsafe.SliceData(k), len(k)) }
@@ -73,15 +72,7 @@ func text(k []byte) string { return unsafe.String(unsafe.SliceData(k), len(k)) }
 func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // id is the id of a key, 0 if no live message has it. Requires: mu.
-func (x *keyIndex) id(k []byte) uint32 {
-	if treeKey(k) {
-		if v, ok := x.tree.Find(k); ok {
-			return *v
-		}
-		return 0
-	}
-	return x.odd[text(k)]
-}
+func (x *keyIndex) id(k []byte) uint32 { return x.names.Find(text(k)) }
 
 // ref returns the place of o, nil if it is outside of what is known. Requires: mu.
 func (x *keyIndex) ref(o Offset) *keyRef {
@@ -106,14 +97,12 @@ func (x *keyIndex) add(o Offset, k []byte) {
 	defer x.mu.Unlock()
 	id := x.id(k)
 	if id == 0 {
-		name := string(k)
 		if n := len(x.free); n > 0 {
 			id, x.free = x.free[n-1], x.free[:n-1]
 		} else {
-			id = uint32(len(x.keys))
-			x.keys = append(x.keys, keyInfo{})
+			id = x.ids
 		}
-		x.name(id, name)
+		x.name(id, text(k))
 		x.newKeys[id] = struct{}{}
 	}
 	x.addID(o, id)
@@ -121,12 +110,12 @@ func (x *keyIndex) add(o Offset, k []byte) {
 
 // name gives an id a name. Requires: mu.
 func (x *keyIndex) name(id uint32, name string) {
-	x.keys[id] = keyInfo{name, KeyState{First: NoOffset, Last: NoOffset}}
-	if treeKey(raw(name)) {
-		x.tree.Insert(raw(name), id)
-	} else {
-		x.odd[name] = id
+	for int(id/keysPageLen) >= len(x.keys) {
+		x.keys = append(x.keys, new(keysPage))
 	}
+	x.ids = max(x.ids, id+1)
+	*x.info(id) = KeyState{First: NoOffset, Last: NoOffset}
+	x.names.Add(id, name)
 }
 
 // addID puts o at the end of the key with that id. Requires: mu.
@@ -141,7 +130,7 @@ func (x *keyIndex) addID(o Offset, id uint32) {
 	if x.pages[page] == nil {
 		x.pages[page] = new(keyPage)
 	}
-	info := &x.keys[id]
+	info := x.info(id)
 	r := &x.pages[page].refs[o%pageLen]
 	r.id = id
 	if info.Last != NoOffset {
@@ -175,8 +164,8 @@ func (x *keyIndex) remove(o Offset) (key string, ok bool) {
 		return "", false
 	}
 	id := r.id
-	info := &x.keys[id]
-	key = info.name
+	info := x.info(id)
+	key = x.names.Name(id)
 	prev, next := x.prev(o, r), x.next(o, r)
 	if prev != NoOffset {
 		x.ref(prev).next = 0
@@ -196,12 +185,8 @@ func (x *keyIndex) remove(o Offset) (key string, ok bool) {
 	}
 	*r = keyRef{}
 	if info.Messages--; info.Messages == 0 {
-		if treeKey(raw(key)) {
-			x.tree.Delete(raw(key))
-		} else {
-			delete(x.odd, key)
-		}
-		*info = keyInfo{}
+		x.names.Remove(id)
+		*info = KeyState{}
 		x.free = append(x.free, id)
 		x.newKeys[id] = struct{}{}
 	}
@@ -261,7 +246,7 @@ func (x *keyIndex) key(o Offset) (string, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if r := x.ref(o); r != nil && r.id != 0 {
-		return x.keys[r.id].name, true
+		return x.names.Name(r.id), true
 	}
 	return "", false
 }
@@ -278,7 +263,7 @@ func (x *keyIndex) stateOf(id uint32, end Offset) (KeyState, bool) {
 	if id == 0 {
 		return KeyState{NoOffset, NoOffset, 0}, false
 	}
-	st := x.keys[id].KeyState
+	st := *x.info(id)
 	for st.Last >= end {
 		st.Messages--
 		if st.Last = x.prev(st.Last, x.ref(st.Last)); st.Last == NoOffset {
@@ -300,33 +285,55 @@ func (x *keyIndex) match(pattern string, f func(id uint32) bool) {
 		}
 		return
 	}
-	more := true
-	if pattern == "" || pattern == ">" || strings.Contains(pattern, "#") {
-		x.tree.IterOrdered(func(k []byte, id *uint32) bool {
-			if pattern == "" || SubjectMatches(pattern, text(k)) {
-				more = f(*id)
+	x.names.Each(literalPrefix(pattern), func(id uint32) int {
+		matches, pass := true, 0
+		if pattern != "" {
+			name := x.names.Name(id)
+			if matches = SubjectMatches(pattern, name); !matches {
+				pass = mismatch(pattern, name)
 			}
-			return more
-		})
-	} else {
-		x.tree.MatchUntil(raw(pattern), func(k []byte, id *uint32) bool {
-			more = f(*id)
-			return more
-		})
-	}
-	if !more {
-		return
-	}
-	for k, id := range x.odd {
-		if (pattern == "" || SubjectMatches(pattern, k)) && !f(id) {
-			return
 		}
+		if matches && !f(id) {
+			return -1
+		}
+		return pass
+	})
+}
+
+// literalPrefix is what all subjects that match a subject pattern begin with.
+func literalPrefix(pattern string) string {
+	for at := 0; ; {
+		w, rest, more := strings.Cut(pattern[at:], ".")
+		if w == "*" || w == ">" && !more {
+			return pattern[:at]
+		}
+		if !more {
+			return pattern
+		}
+		at = len(pattern) - len(rest)
+	}
+}
+
+// mismatch returns how many of s's first bytes are enough to know that nothing that
+// begins with them matches pattern; 0 if that is not known. Requires: s does not match pattern.
+func mismatch(pattern, s string) int {
+	for at := 0; ; {
+		p, rest, pmore := strings.Cut(pattern, ".")
+		w, _, smore := strings.Cut(s[at:], ".")
+		if !smore {
+			return 0
+		}
+		at += len(w) + 1
+		if p == "" || w == "" || p != "*" && p != w || !pmore {
+			return at
+		}
+		pattern = rest
 	}
 }
 
 // each calls f for every live message of a key in [from, to), in order. Requires: mu.
 func (x *keyIndex) each(id uint32, from, to Offset, f func(o Offset) bool) {
-	info := &x.keys[id]
+	info := x.info(id)
 	if info.Last < from || info.First >= to {
 		return
 	}
@@ -407,7 +414,7 @@ func (x *keyIndex) count(patterns []string, from, to Offset) (n int64) {
 				}
 				seen[id] = true
 			}
-			if k := &x.keys[id]; k.First >= from && k.Last < to {
+			if k := x.info(id); k.First >= from && k.Last < to {
 				n += k.Messages
 			} else {
 				x.each(id, from, to, one)
@@ -471,7 +478,7 @@ func (x *keyIndex) matching(patterns []string, from, to Offset, most int) (os []
 	x.live(from, to, func(o Offset, id uint32) bool {
 		m, ok := known[id]
 		if !ok {
-			m = slices.ContainsFunc(wilds, func(p string) bool { return SubjectMatches(p, x.keys[id].name) })
+			m = slices.ContainsFunc(wilds, func(p string) bool { return SubjectMatches(p, x.names.Name(id)) })
 			known[id] = m
 		}
 		if m {
@@ -502,7 +509,7 @@ func (x *keyIndex) nextMatch(pattern string, from, to Offset) Offset {
 	x.live(from, to, func(o Offset, id uint32) bool {
 		m, ok := matches[id]
 		if !ok {
-			m = pattern == "" || SubjectMatches(pattern, x.keys[id].name)
+			m = pattern == "" || SubjectMatches(pattern, x.names.Name(id))
 			matches[id] = m
 		}
 		if m {
@@ -519,7 +526,7 @@ func (x *keyIndex) last(pattern string) Offset {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	last := NoOffset
-	x.match(pattern, func(id uint32) bool { last = max(last, x.keys[id].Last); return true })
+	x.match(pattern, func(id uint32) bool { last = max(last, x.info(id).Last); return true })
 	return last
 }
 
@@ -533,7 +540,7 @@ func (x *keyIndex) lasts(patterns []string) []Offset {
 	}
 	var all []Offset
 	for _, p := range patterns {
-		x.match(p, func(id uint32) bool { all = append(all, x.keys[id].Last); return true })
+		x.match(p, func(id uint32) bool { all = append(all, x.info(id).Last); return true })
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

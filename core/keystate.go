@@ -1,6 +1,10 @@
 package core
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"trivium/internal/names"
+)
 
 // snapshot hands over the names and pages that changed. A page is its messages'
 // key ids; everything else about a key follows from the pages. Requires: the
@@ -13,8 +17,8 @@ func (x *keyIndex) snapshot(set func(part, value []byte)) {
 	}
 	for id := range x.newKeys {
 		part := binary.BigEndian.AppendUint32([]byte{partKey}, id)
-		if k := &x.keys[id]; k.Messages > 0 {
-			set(part, []byte(k.name))
+		if x.info(id).Messages > 0 {
+			set(part, []byte(x.names.Name(id)))
 		} else {
 			set(part, nil)
 		}
@@ -52,10 +56,9 @@ func (x *keyIndex) restore(part, v []byte) {
 	switch {
 	case part[0] == partKey && len(part) == 5:
 		id := binary.BigEndian.Uint32(part[1:])
-		for uint32(len(x.keys)) <= id {
-			x.keys = append(x.keys, keyInfo{})
+		if id > 0 && id <= names.MaxID && x.id(v) == 0 {
+			x.name(id, text(v))
 		}
-		x.name(id, string(v))
 	case part[0] == partKeyPage && len(part) == 9:
 		o := Offset(binary.BigEndian.Uint64(part[1:])) * pageLen
 		for i := range Offset(pageLen) {
@@ -64,7 +67,7 @@ func (x *keyIndex) restore(part, v []byte) {
 				return
 			}
 			v = v[n:]
-			if id > 0 && id < uint64(len(x.keys)) {
+			if id > 0 && id < uint64(x.ids) && x.known(uint32(id)) {
 				x.addID(o+i, uint32(id))
 			}
 		}
@@ -79,24 +82,23 @@ func (x *keyIndex) restore(part, v []byte) {
 	}
 }
 
+// known reports whether an id has a name, while the index is restored. Requires: id was given out.
+func (x *keyIndex) known(id uint32) bool { return *x.info(id) != KeyState{} }
+
 // settle completes a restored index: ids without messages are free.
 func (x *keyIndex) settle() {
 	x.free = x.free[:0]
-	for id := len(x.keys) - 1; id > 0; id-- {
-		k := &x.keys[id]
+	for id := x.ids - 1; id > 0; id-- {
+		k := x.info(id)
 		if k.Messages > 0 {
 			continue
 		}
-		if x.id(raw(k.name)) == uint32(id) {
-			if treeKey(raw(k.name)) {
-				x.tree.Delete(raw(k.name))
-			} else {
-				delete(x.odd, k.name)
-			}
-			x.newKeys[uint32(id)] = struct{}{}
+		if x.known(id) {
+			x.names.Remove(id)
+			x.newKeys[id] = struct{}{}
+			*k = KeyState{}
 		}
-		*k = keyInfo{}
-		x.free = append(x.free, uint32(id))
+		x.free = append(x.free, id)
 	}
 }
 
@@ -104,10 +106,13 @@ func (x *keyIndex) settle() {
 // earlier ones.
 func (x *keyIndex) renew() *keyIndex {
 	y := newKeyIndex()
-	for id := 1; id < len(x.keys); id++ {
-		y.keys = append(y.keys, keyInfo{})
-		y.free = append(y.free, uint32(id))
-		y.newKeys[uint32(id)] = struct{}{}
+	y.keys, y.ids = make([]*keysPage, len(x.keys)), x.ids
+	for i := range y.keys {
+		y.keys[i] = new(keysPage)
+	}
+	for id := uint32(1); id < x.ids; id++ {
+		y.free = append(y.free, id)
+		y.newKeys[id] = struct{}{}
 	}
 	for i := range x.pages {
 		y.newPages = append(y.newPages, int64(x.base/pageLen)+int64(i))

@@ -76,8 +76,8 @@ func (p *partition) limitKeys(tx *Tx) {
 	var over []string
 	p.keys.mu.RLock()
 	p.keys.match("", func(id uint32) bool {
-		if k := &p.keys.keys[id]; k.Messages > most {
-			over = append(over, k.name)
+		if p.keys.info(id).Messages > most {
+			over = append(over, p.keys.names.Name(id))
 		}
 		return true
 	})
@@ -216,7 +216,7 @@ func (s *Stream) Keys(pattern string, f func(key []byte, k KeyState) bool) {
 	p.keys.mu.RLock()
 	p.keys.match(pattern, func(id uint32) bool {
 		if st, ok := p.keys.stateOf(id, end); ok {
-			all = append(all, keyed{p.keys.keys[id].name, st})
+			all = append(all, keyed{p.keys.names.Name(id), st})
 		}
 		return true
 	})
@@ -237,7 +237,7 @@ func (s *Stream) KeyCount() int {
 	}
 	p.keys.mu.RLock()
 	defer p.keys.mu.RUnlock()
-	return len(p.keys.keys) - 1 - len(p.keys.free)
+	return p.keys.names.Len()
 }
 
 // LastByKey is the offset of the last visible message whose key is key; NextByKey of
