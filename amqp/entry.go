@@ -111,3 +111,14 @@ func appendProps(dst, raw []byte, extra wire.Table, dropTTL bool, drop ...string
 	}
 	return p.Append(dst), nil
 }
+
+// BodyLen is of core.Weigher: limits of queues count bodies alone.
+func (codec) BodyLen(e *core.Entry) int {
+	var c content
+	if c.open(e) != nil {
+		return len(e.Data)
+	}
+	return len(c.body)
+}
+
+var _ core.Weigher = codec{}

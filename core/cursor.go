@@ -96,7 +96,8 @@ type Cursor struct {
 	// news is the last message that matches; looked is where next was when a round
 	// ended: no more than next, unless it was moved back since.
 	news, looked atomic.Int64
-	read         *reader // owned by the run; nil while there is nothing in it
+	read         *reader    // owned by the run; nil while there is nothing in it
+	unweighed    *unweighed // owned by the run; nil if there is none
 
 	mu struct {
 		sync.Mutex
@@ -118,8 +119,8 @@ type Cursor struct {
 		lowNoted  floor            // as it is in the journal
 		past      map[Offset]int32 // attempts before the restart, at or above next
 		seen      Offset           // below it, messages may have been delivered before the restart
-		held      int64            // flights that are not ready, and their bytes
-		heldLen   int64
+		held      int64            // flights that are not ready
+		ready     int64            // weight of what can be handed out: see weigh
 		dying     []death
 		spent     []retry // exhausted, to be told
 		fresh     Offset  // from there on, messages had no chance to be delivered yet

@@ -270,6 +270,11 @@ func (c *Cursor) recovered() {
 		c.watch()
 	}
 	look := c.mu.watching // else there is nothing to do until someone comes
+	if c.q != nil && c.q.config().HasMaxBytes && c.p.log.Messages() > 0 {
+		look = true
+		c.unweighed = &unweighed{end: c.p.log.End(), bytes: c.p.log.Bytes(), epoch: c.mu.epoch}
+		c.mu.ready = c.unweighed.bytes
+	}
 	c.mu.Unlock()
 	if look {
 		c.wake()

@@ -96,6 +96,9 @@ func (c *Cursor) round() (more bool) {
 	w := &c.read.work
 	w.reset(c.b.now())
 	end := c.p.log.End()
+	if c.unweighed != nil {
+		c.weighStored()
+	}
 	if c.sorted() {
 		c.sortAhead(end)
 	}
@@ -304,6 +307,7 @@ func (c *Cursor) giveBack(f *flight, w *work) {
 	}
 	c.unhold(f)
 	f.state = ready
+	c.mu.ready += int64(f.weight)
 	c.mu.redo.push(c, f)
 }
 
@@ -317,13 +321,12 @@ func (c *Cursor) maxAttempts() int {
 // hold counts a flight that is not ready, unhold uncounts it. Requires: mu.
 func (c *Cursor) hold(f *flight) {
 	c.mu.held++
-	c.mu.heldLen += int64(f.size)
+	c.mu.ready -= int64(f.weight)
 }
 
 func (c *Cursor) unhold(f *flight) {
 	if f.state != ready && f.state != settled {
 		c.mu.held--
-		c.mu.heldLen -= int64(f.size)
 	}
 }
 
@@ -707,14 +710,15 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 	}
 	if s.o.AutoAck || c.mu.cfg.Ack == AckNone {
 		w.settled = append(w.settled, o)
+		c.mu.ready -= int64(c.weigh(e))
 		if f != nil {
 			c.mu.flights.remove(f)
 		}
 	} else {
 		if f == nil {
-			f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
+			f = c.mu.flights.add(flight{offset: o, priority: uint8(level)})
 		}
-		f.state, f.sub, f.attempts, f.size = inFlight, s, attempts, int32(size(e))
+		f.state, f.sub, f.attempts, f.weight = inFlight, s, attempts, c.weigh(e)
 		if first || f.number == 0 {
 			f.number, f.again = c.mu.deliveries, 0
 		} else {
@@ -754,13 +758,13 @@ func (c *Cursor) die(e *Entry, o Offset, f *flight, level int, reason string) {
 	w := &c.read.work
 	if f == nil {
 		c.took(o, level)
-		f = c.mu.flights.add(flight{offset: o, size: int32(size(e)), priority: uint8(level)})
+		f = c.mu.flights.add(flight{offset: o, priority: uint8(level)})
 	}
 	if n, ok := c.mu.past[o]; ok {
 		f.attempts = n
 		delete(c.mu.past, o)
 	}
-	f.state, f.size = dying, int32(size(e))
+	f.state, f.weight = dying, c.weigh(e)
 	c.hold(f)
 	w.pending = max(w.pending-1, 0)
 	w.dying = append(w.dying, death{o, reason, f.attempts})

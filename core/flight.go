@@ -20,7 +20,7 @@ type flight struct {
 	deadline int64  // unix nanoseconds: overdue (inFlight) or ready (waiting); 0 = never
 	number   uint64 // of its first delivery
 	sub      *Subscription
-	size     int32
+	weight   int32 // see Cursor.weigh
 	attempts int32
 	again    uint32 // how many deliveries after the first one its last one was; at most maxAgain
 	state    flightState

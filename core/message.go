@@ -33,6 +33,12 @@ type Codec interface {
 	Messages(e *Entry, dst []Message) ([]Message, error)
 }
 
+// Weigher is a Codec whose entries' Data holds more than bodies.
+type Weigher interface {
+	// BodyLen is the length of the bodies in e: what counts towards QueueConfig.MaxBytes.
+	BodyLen(e *Entry) int
+}
+
 // DeadLetterer is a Codec that can record in an entry that it died. Entries of other
 // formats are adopted by an Adopter first; without one they are dead-lettered as they are.
 type DeadLetterer interface {

@@ -101,13 +101,21 @@ func (q *queueModel) settleDown() {
 		case len(all) > 0 && all[0].expires != 0 && all[0].expires <= q.now:
 			q.take(all[0])
 			q.drop(all[0], Expired)
-		case q.c.HasMaxMessages && int64(len(all)) > q.c.MaxMessages:
+		case q.c.HasMaxMessages && int64(len(all)) > q.c.MaxMessages, q.c.HasMaxBytes && weight(all) > q.c.MaxBytes:
 			q.take(all[0])
 			q.drop(all[0], MaxLen)
 		default:
 			return
 		}
 	}
+}
+
+// weight is how long the bodies of ms are.
+func weight(ms []*modelMessage) (n int64) {
+	for _, m := range ms {
+		n += int64(len(fmt.Append(nil, m.offset)))
+	}
+	return n
 }
 
 var returns int
@@ -146,6 +154,9 @@ func playModel(t *testing.T, seed uint64) {
 	}
 	if rng.IntN(2) == 0 {
 		c.HasMaxMessages, c.MaxMessages = true, int64(1+rng.IntN(8))
+	}
+	if rng.IntN(3) == 0 {
+		c.HasMaxBytes, c.MaxBytes = true, int64(1+rng.IntN(12))
 	}
 	if rng.IntN(2) == 0 {
 		c.MaxAttempts = 1 + rng.IntN(3)

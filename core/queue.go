@@ -26,7 +26,7 @@ type QueueConfig struct {
 	ExpiresAfter   time.Duration `json:",omitzero"` // of the queue, unused
 	MaxMessages    int64         `json:",omitzero"` // ready messages
 	HasMaxMessages bool          `json:",omitzero"`
-	MaxBytes       int64         `json:",omitzero"`
+	MaxBytes       int64         `json:",omitzero"` // of their bodies
 	HasMaxBytes    bool          `json:",omitzero"`
 	Overflow       Overflow      `json:",omitzero"`
 	// DeadLetterRejected also dead-letters what Overflow RejectNew refuses.
@@ -221,7 +221,7 @@ func (q *Queue) overLocked() bool {
 	c := q.config()
 	return c.Overflow == DropOldest &&
 		(c.HasMaxMessages && q.readyLocked() > c.MaxMessages ||
-			c.HasMaxBytes && q.s.Log(0).Bytes()-q.c.mu.heldLen > c.MaxBytes)
+			c.HasMaxBytes && q.c.mu.ready > c.MaxBytes)
 }
 
 // housekeeping reports whether messages must be looked at even if nobody wants them.
@@ -282,12 +282,12 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	}
 	if c.Overflow == RejectNew && (c.HasMaxMessages || c.HasMaxBytes) {
 		q.c.mu.Lock()
-		held, heldLen := q.c.mu.held, q.c.mu.heldLen
+		held, ready := q.c.mu.held, q.c.mu.ready
 		q.c.mu.Unlock()
 		if c.HasMaxMessages && p.log.Messages()-held >= c.MaxMessages {
 			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "messages"}
 		}
-		if c.HasMaxBytes && p.log.Bytes()-heldLen+size(e) > c.MaxBytes {
+		if c.HasMaxBytes && ready+int64(q.c.weigh(e)) > c.MaxBytes {
 			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "bytes"}
 		}
 	}
@@ -298,6 +298,11 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 		}
 		q.c.mu.Lock()
 		q.c.watch()
+		q.c.mu.Unlock()
+	}
+	if c.HasMaxBytes {
+		q.c.mu.Lock()
+		q.c.mu.ready += int64(e.Count) * int64(q.c.weigh(e))
 		q.c.mu.Unlock()
 	}
 	e.Offset = tx.Append(p.log, e)
@@ -358,7 +363,7 @@ func (q *Queue) Purge(tx *Tx) int64 {
 	if from < end {
 		tx.Delete(p.log, from, end)
 	}
-	c.mu.redo, c.mu.past, c.mu.urgent = redo{}, nil, nil
+	c.mu.redo, c.mu.past, c.mu.urgent, c.mu.ready = redo{}, nil, nil, 0
 	c.mu.next = end
 	c.mu.epoch++
 	return before - p.log.Messages()
