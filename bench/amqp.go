@@ -160,7 +160,7 @@ func declare(t *target, l load) (queues []string, exchange string, remove func()
 }
 
 // amqpFlow is one durable queue; messages are persistent, confirmed and acked.
-func amqpFlow(t *target, _ int, received func([]byte)) (*flow, error) {
+func amqpFlow(t *target, received func([]byte)) (*flow, error) {
 	queues, _, remove, err := declare(t, load{queues: 1, persistent: true})
 	if err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ type flow struct {
 	close  func()
 }
 
-// opener makes a flow whose consumer is ready and calls received for each message.
-type opener func(t *target, size int, received func(body []byte)) (*flow, error)
+// opener makes a flow that calls received for each message that arrives.
+type opener func(t *target, received func(body []byte)) (*flow, error)
 
 const (
 	// flowRate is what a paced flow sends a second: what every peer can take with
@@ -53,6 +53,8 @@ type flowRun struct {
 	size  int
 	epoch time.Time // what the messages' times count from
 
+	sent int
+
 	mu       sync.Mutex
 	received int
 	from, to time.Duration // messages that were due in between are timed
@@ -61,11 +63,29 @@ type flowRun struct {
 	arrived chan struct{}
 }
 
+// openFlow returns a flow through which a first message has come.
 func openFlow(t *target, open opener, size int) (*flowRun, error) {
 	r := &flowRun{size: size, epoch: time.Now(), arrived: make(chan struct{}, flowWindow)}
 	var err error
-	r.flow, err = open(t, size, r.receive)
-	return r, err
+	if r.flow, err = open(t, r.receive); err != nil {
+		return nil, err
+	}
+	if err = r.emit(0); err == nil {
+		err = r.awaitArrivals(r.sent)
+	}
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// emit sends a message that was due then.
+func (r *flowRun) emit(due time.Duration) error {
+	body := make([]byte, r.size)
+	binary.BigEndian.PutUint64(body, uint64(due))
+	r.sent++
+	return r.send(body)
 }
 
 // receive is called with each message that arrives, one after the other.
@@ -95,10 +115,10 @@ func (r *flowRun) drive(rate int, span time.Duration) (sample, error) {
 	r.to = r.from + span
 	r.mu.Unlock()
 	next, awake := now(), time.Duration(0)
-	sent := 0
-	for ; next < r.to; sent++ {
+	before := r.sent
+	for next < r.to {
 		if rate == 0 {
-			if err := r.awaitArrivals(sent - flowWindow + 1); err != nil {
+			if err := r.awaitArrivals(r.sent - flowWindow + 1); err != nil {
 				return sample{}, err
 			}
 			next = now()
@@ -106,19 +126,17 @@ func (r *flowRun) drive(rate int, span time.Duration) (sample, error) {
 			time.Sleep(wait)
 			awake = now()
 		}
-		body := make([]byte, r.size)
-		binary.BigEndian.PutUint64(body, uint64(max(next, awake)))
-		if err := r.send(body); err != nil {
+		if err := r.emit(max(next, awake)); err != nil {
 			return sample{}, err
 		}
 		if rate > 0 {
 			next += time.Second / time.Duration(rate)
 		}
 	}
-	if err := r.awaitArrivals(sent); err != nil {
+	if err := r.awaitArrivals(r.sent); err != nil {
 		return sample{}, err
 	}
-	s := sample{Messages: len(r.took), Size: r.size, Seconds: span.Seconds(), Served: sent}
+	s := sample{Messages: len(r.took), Size: r.size, Seconds: span.Seconds(), Served: r.sent - before}
 	s.P50, s.P99, s.P999 = percentiles(r.took)
 	return s, r.failed()
 }

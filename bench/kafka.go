@@ -28,7 +28,7 @@ func kafkaWorkloads() []workload {
 					columns = []column{onDisk} // the server stores what it gets: once is enough
 				}
 				name := fmt.Sprintf("kafka produce acks=all %d B, %s, %s", size, map[int]string{1: "1 partition", 50: "50 partitions"}[partitions], codec)
-				all = append(all, workload{name: name, door: "kafka", columns: columns, first: 2_000_000 / size, warms: true, run: kafkaProduce(size, partitions, codec)})
+				all = append(all, workload{name: name, door: "kafka", columns: columns, first: 4_000_000 / size, warms: true, run: kafkaProduce(size, partitions, codec)})
 			}
 		}
 	}
@@ -73,7 +73,17 @@ func topic(t *target, partitions int) (name string, remove func(), err error) {
 	name = "bench" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	adm := kadm.NewClient(cl)
 	close := func() { cancel(); cl.Close() }
-	if _, err := adm.CreateTopic(ctx, int32(partitions), 1, nil, name); err != nil {
+	_, err = adm.CreateTopic(ctx, int32(partitions), 1, nil, name)
+	// A broker has it a moment later, after it has removed what others left.
+	for err == nil {
+		ends, unknown := adm.ListEndOffsets(ctx, name)
+		if unknown == nil && ends.Error() == nil && len(ends[name]) == partitions {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		err = ctx.Err()
+	}
+	if err != nil {
 		close()
 		return "", nil, err
 	}
@@ -197,7 +207,7 @@ func consumeStats(out string, n, size int) (sample, error) {
 
 // kafkaFlow is a topic of one partition whose consumer reads at its end. Nothing is
 // held back to be sent with what follows.
-func kafkaFlow(t *target, _ int, received func([]byte)) (*flow, error) {
+func kafkaFlow(t *target, received func([]byte)) (*flow, error) {
 	name, remove, err := topic(t, 1)
 	if err != nil {
 		return nil, err

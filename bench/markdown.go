@@ -21,7 +21,8 @@ machine, driven by the same load tools; [bench/doc.go](../bench/doc.go) says how
 - Load tools and servers share the cores: a tool that is slower than both servers hides the difference, which then
   shows in the CPU time of the server alone. So it is with PerfTest, ConsumerPerformance, and one synchronous client.
 - Latency is what the load tool reports: of a confirm or an acknowledgement, or, in rows at a fixed rate and at the tail,
-  from when a message was due until the consumer has it. Kafka's tools count in whole milliseconds.
+  from when a message was due until the consumer has it. ProducerPerformance counts in whole milliseconds, and what it
+  sends as fast as it can waits in its own buffer first: the row at a fixed rate says what the server takes.
 - "mix": one flow through each door at once, through one Trivium and through the three peers beside each other, whose
   CPU time and memory are added up.
 

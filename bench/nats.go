@@ -239,7 +239,7 @@ func natsKV(kind string) func(t *target) (sample, error) {
 }
 
 // coreFlow is a subject with one subscriber.
-func coreFlow(t *target, _ int, received func([]byte)) (*flow, error) {
+func coreFlow(t *target, received func([]byte)) (*flow, error) {
 	in, out, err := natsPair(t)
 	if err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func natsPair(t *target) (in, out *nats.Conn, err error) {
 }
 
 // jetStreamFlow is a stream with one consumer that acknowledges each message.
-func jetStreamFlow(t *target, _ int, received func([]byte)) (*flow, error) {
+func jetStreamFlow(t *target, received func([]byte)) (*flow, error) {
 	in, out, err := natsPair(t)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // takes: right of the middle it is ahead, left of it the peer is.
 const (
 	pictureLine   = 18
-	pictureTop    = 58
+	pictureTop    = 82
 	pictureLabels = 370 // where panels begin
 	panelWidth    = 290
 	panelMiddle   = 80 // of panelWidth: 1×
@@ -49,17 +49,18 @@ func (r *report) picture() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="Trivium beside its peers: throughput and CPU time">`+"\n", width, height, width, height)
 	b.WriteString(pictureStyle)
 	fmt.Fprintf(&b, `<rect class="g" width="%d" height="%d" rx="6"/>`+"\n", width, height)
-	b.WriteString(`<text class="t" x="14" y="24">Trivium beside the peers: how many times better</text>` + "\n")
-	b.WriteString(`<text class="s" x="14" y="43">bar: throughput (at a fixed rate: p99) · dot: the server’s CPU time</text>` + "\n")
+	b.WriteString(`<text class="t" x="14" y="24">Trivium beside the peers: how many times faster, and how many times less CPU</text>` + "\n")
+	b.WriteString(`<text class="s" x="14" y="48">bar: throughput; at a fixed rate, p99</text>` + "\n")
+	b.WriteString(`<text class="s" x="14" y="66">dot: the server’s CPU time per message</text>` + "\n")
 	for i, c := range []column{onDisk, defaults} {
 		x := pictureLabels + i*panelWidth
-		fmt.Fprintf(&b, `<text class="t" x="%d" y="24">%s</text>`+"\n", x+panelLeft, title(c))
+		fmt.Fprintf(&b, `<text class="t" x="%d" y="48">%s</text>`+"\n", x+panelLeft, title(c))
 		for power := -2; power <= 4; power += 2 {
 			at, class := x+panelMiddle+power*perDoubling, "d"
 			if power == 0 {
 				class = "l"
 			}
-			fmt.Fprintf(&b, `<line class="%s" x1="%d" x2="%d" y1="%d" y2="%d"/><text class="s" x="%d" y="43" text-anchor="middle">%s</text>`+"\n",
+			fmt.Fprintf(&b, `<line class="%s" x1="%d" x2="%d" y1="%d" y2="%d"/><text class="s" x="%d" y="66" text-anchor="middle">%s</text>`+"\n",
 				class, at, at, pictureTop-8, height-8, at, number(math.Pow(2, float64(power))))
 		}
 	}
