@@ -202,6 +202,63 @@ func TestPayloads(t *testing.T) {
 }
 
 // A claim of a large payload takes no memory, and bytes that come one by one are put together.
+// Large payloads are sent out of the buffer that they were read into: they stay what they were while other
+// messages are read, for those who take them at once and for one who takes them late.
+func TestLargePayloads(t *testing.T) {
+	w := start(t)
+	const n = 500
+	rng := rand.New(rand.NewPCG(1, 2))
+	var sizes [n]int
+	payload := func(i int) []byte { return bytes.Repeat([]byte{byte(i), byte(i >> 8), 'x'}, sizes[i]/3+1)[:sizes[i]] }
+	for i := range sizes {
+		sizes[i] = rng.IntN(1 << (8 + rng.IntN(11)))
+	}
+	var subs []*bufio.Reader
+	for range 3 {
+		_, r := raw(t, w, quiet, "SUB large 1", "PING")
+		expect(t, r, "PONG")
+		subs = append(subs, r)
+	}
+	check := func(r *bufio.Reader) error {
+		for i := range n {
+			line, err := r.ReadString('\n')
+			for line == "PING\r\n" {
+				line, err = r.ReadString('\n')
+			}
+			if want := fmt.Sprintf("MSG large 1 %d\r\n", sizes[i]); err != nil || line != want {
+				return fmt.Errorf("message %d: got %q, %v, want %q", i, line, err, want)
+			}
+			got := make([]byte, sizes[i]+2)
+			if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got[:sizes[i]], payload(i)) {
+				return fmt.Errorf("message %d is not what was sent (%v)", i, err)
+			}
+		}
+		return nil
+	}
+	var wg sync.WaitGroup
+	for _, r := range subs[1:] {
+		wg.Go(func() {
+			if err := check(r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	pub, r := raw(t, w, quiet)
+	for i := range n {
+		var b []byte
+		b = append(append(fmt.Appendf(b, "PUB large %d\r\n", sizes[i]), payload(i)...), "\r\n"...)
+		if _, err := pub.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(t, pub, "PING")
+	expect(t, r, "PONG")
+	wg.Wait()
+	if err := check(subs[0]); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSlowSender(t *testing.T) {
 	w := start(t)
 	nc, r := raw(t, w, quiet, "SUB a 1")

@@ -1,6 +1,10 @@
 package natswire
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
 
 // The sizes of pooled buffers. A connection holds none while it is idle.
 const (
@@ -9,28 +13,43 @@ const (
 )
 
 // chunk is a buffer that goes from owner to owner: read into, or appended to and
-// written out.
-type chunk struct{ b []byte }
-
-var (
-	smallChunks = sync.Pool{New: func() any { return &chunk{make([]byte, 0, smallChunk)} }}
-	largeChunks = sync.Pool{New: func() any { return &chunk{make([]byte, 0, largeChunk)} }}
-)
-
-// newChunk returns an empty chunk with room for at least n bytes.
-func newChunk(n int) *chunk {
-	switch {
-	case n <= smallChunk:
-		return smallChunks.Get().(*chunk)
-	case n <= largeChunk:
-		return largeChunks.Get().(*chunk)
-	default:
-		return &chunk{make([]byte, 0, n)}
-	}
+// written out. What was read may be in several outputs as it is: then the chunk has
+// several owners, and what is in it does not change.
+type chunk struct {
+	b      []byte
+	owners atomic.Int32
 }
 
-// free gives c back; larger ones are left to the collector.
+var (
+	smallChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, smallChunk)} }}
+	largeChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, largeChunk)} }}
+)
+
+// newChunk returns an empty chunk with room for at least n bytes, and one owner.
+func newChunk(n int) (c *chunk) {
+	switch {
+	case n <= smallChunk:
+		c = smallChunks.Get().(*chunk)
+	case n <= largeChunk:
+		c = largeChunks.Get().(*chunk)
+	default:
+		c = &chunk{b: make([]byte, 0, n)}
+	}
+	c.owners.Store(1)
+	return c
+}
+
+// share adds an owner. Requires: the caller is one.
+func (c *chunk) share() { c.owners.Add(1) }
+
+// shared reports whether somebody else owns c too.
+func (c *chunk) shared() bool { return c.owners.Load() > 1 }
+
+// free is what each owner calls in the end. The last one gives c back; larger ones are left to the collector.
 func (c *chunk) free() {
+	if c.owners.Add(-1) > 0 {
+		return
+	}
 	c.b = c.b[:0]
 	switch cap(c.b) {
 	case smallChunk:
@@ -38,4 +57,10 @@ func (c *chunk) free() {
 	case largeChunk:
 		largeChunks.Put(c)
 	}
+}
+
+// holds reports whether b is a part of c.
+func (c *chunk) holds(b []byte) bool {
+	from, at := uintptr(unsafe.Pointer(unsafe.SliceData(c.b))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	return at >= from && at+uintptr(len(b)) <= from+uintptr(len(c.b))
 }

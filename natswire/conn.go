@@ -42,10 +42,10 @@ type conn struct {
 	out  output
 	// try is the state of a write in place; it belongs to whoever set out.mu.writing.
 	try struct {
-		b   []byte
-		n   int
-		err error
-		f   func(fd uintptr) bool
+		bufs net.Buffers
+		n    int
+		err  error
+		f    func(fd uintptr) bool
 	}
 
 	subs struct {

@@ -15,7 +15,9 @@
 // output is locked, all deliveries are encoded into it, and unlocked; then each
 // is flushed, in place as long as its socket takes it (conn.flush), else by a
 // goroutine that lives until the output is empty (conn.drain). So a message
-// costs no allocation, no hand-over between goroutines, and a fraction of a lock.
+// costs no allocation, no hand-over between goroutines, and a fraction of a lock. A
+// large payload is not copied at all: outputs refer to the buffer that it was read into
+// (output.appendSharedLocked), which is used again when the last of them has sent it.
 //
 // What the server itself says to subjects, PubAcks and deliveries of JetStream
 // for example, goes through a Sender, in the same way but for the collecting.
@@ -34,6 +36,7 @@
 //
 // A buffer grows with what a client sent, not with what it announced. What waits
 // for one socket is bounded by MaxPending: at three quarters of it producers are
-// slowed for some milliseconds a read, above it the connection is closed. An
-// idle connection holds no buffer at all.
+// slowed for some milliseconds a read, above it the connection is closed. What is sent
+// out of a read buffer is at least a quarter of it (shareFrom), so that what waits keeps
+// at most four times its size. An idle connection holds no buffer at all.
 package natswire

@@ -32,11 +32,12 @@ func (i *input) keep() {
 		i.k, i.from = nil, 0
 		return
 	}
-	if len(rest)*2 <= cap(i.k.b) && cap(i.k.b) <= largeChunk || i.from+i.need <= cap(i.k.b) && i.need > 0 {
-		if i.need == 0 || i.from+i.need > cap(i.k.b) {
-			copy(i.k.b, rest)
-			i.k.b, i.from = i.k.b[:len(rest)], 0
-		}
+	if i.need > 0 && i.from+i.need <= cap(i.k.b) {
+		return
+	}
+	if len(rest)*2 <= cap(i.k.b) && cap(i.k.b) <= largeChunk && !i.k.shared() {
+		copy(i.k.b, rest)
+		i.k.b, i.from = i.k.b[:len(rest)], 0
 		return
 	}
 	size := max(largeChunk, 2*len(rest))

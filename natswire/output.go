@@ -18,9 +18,10 @@ import (
 type output struct {
 	mu struct {
 		sync.Mutex
-		// full chunks, then tail, are in sending order after what is in flight.
-		full []*chunk
-		tail *chunk
+		// ready, then tail from cut on, are in sending order after what is in flight.
+		ready []piece
+		tail  *chunk
+		cut   int
 		// pending counts the bytes not yet taken by the socket, in flight included.
 		pending int
 		// writing: somebody owns flight and off below.
@@ -35,11 +36,22 @@ type output struct {
 		// idle is closed when writing ends, if somebody waits for it.
 		idle chan struct{}
 	}
-	// flight is what is being written, its first chunk from off on. It belongs to
-	// whoever set writing.
-	flight []*chunk
+	// flight is what is being written, its first piece from off on. It belongs to
+	// whoever set writing, and so does bufs, which is what is written at once.
+	flight []piece
 	off    int
+	bufs   net.Buffers
 }
+
+// piece is bytes to be sent, and the chunk that is freed when they are: of a chunk's pieces, the last.
+type piece struct {
+	b []byte
+	k *chunk // or nil
+}
+
+// shareFrom is which part of the producer's read buffer a payload must be, at least, to be sent out of it instead
+// of being copied: so what waits keeps no more than that many times its size from being used again.
+const shareFrom = 4
 
 // maxLine bounds what a control line has besides subject, sid and reply.
 const maxLine = 64
@@ -59,11 +71,17 @@ func (o *output) roomLocked(n int) {
 		if cap(t.b)-len(t.b) >= n {
 			return
 		}
-		o.mu.full = append(o.mu.full, t)
+		o.closeTailLocked()
 		// A second chunk means that there is more to come.
 		n = max(n, smallChunk+1)
 	}
 	o.mu.tail = newChunk(n)
+}
+
+// closeTailLocked makes the rest of tail ready to be sent.
+func (o *output) closeTailLocked() {
+	o.mu.ready = append(o.mu.ready, piece{o.mu.tail.b[o.mu.cut:], o.mu.tail})
+	o.mu.tail, o.mu.cut = nil, 0
 }
 
 // appendLocked adds one delivery.
@@ -73,6 +91,21 @@ func (o *output) appendLocked(m *wire.Msg, sid []byte) {
 	n := len(t.b)
 	t.b = wire.AppendMsg(t.b, m, sid, o.mu.headers)
 	o.mu.pending += len(t.b) - n
+	o.mu.msgs++
+	o.mu.bytes += int64(m.Size())
+}
+
+// appendSharedLocked is appendLocked for a large payload, which is sent as it lies in k.
+func (o *output) appendSharedLocked(m *wire.Msg, sid []byte, k *chunk) {
+	o.roomLocked(len(m.Subject) + len(sid) + len(m.Reply) + len(m.Header) + maxLine)
+	t := o.mu.tail
+	n := len(t.b)
+	t.b = wire.AppendMsgHead(t.b, m, sid, o.mu.headers)
+	k.share()
+	o.mu.ready = append(o.mu.ready, piece{t.b[o.mu.cut:len(t.b):len(t.b)], nil}, piece{m.Payload, k})
+	o.mu.cut = len(t.b)
+	t.b = wire.AppendMsgEnd(t.b)
+	o.mu.pending += len(t.b) - n + len(m.Payload)
 	o.mu.msgs++
 	o.mu.bytes += int64(m.Size())
 }
@@ -90,9 +123,8 @@ func (o *output) takeLocked() bool {
 	if o.mu.tail == nil {
 		return false
 	}
-	o.flight, o.mu.full = o.mu.full, o.flight
-	o.flight = append(o.flight, o.mu.tail)
-	o.mu.tail = nil
+	o.closeTailLocked()
+	o.flight, o.mu.ready = o.mu.ready, o.flight
 	return true
 }
 
@@ -114,16 +146,16 @@ func (o *output) unstallLocked() {
 
 // releaseLocked frees all buffers of a closed connection that nobody writes to.
 func (o *output) releaseLocked() {
-	for _, c := range o.mu.full {
-		c.free()
-	}
-	for _, c := range o.flight {
-		c.free()
-	}
 	if o.mu.tail != nil {
-		o.mu.tail.free()
+		o.closeTailLocked()
 	}
-	o.mu.full, o.flight, o.mu.tail, o.off = nil, nil, nil, 0
+	for _, p := range o.mu.ready {
+		p.free()
+	}
+	for _, p := range o.flight {
+		p.free()
+	}
+	o.mu.ready, o.flight, o.off = nil, nil, 0
 	o.mu.pending = 0
 	o.unstallLocked()
 }
@@ -197,7 +229,7 @@ func (c *conn) finish() {
 	}
 	o.mu.writing = true
 	o.mu.Unlock()
-	n, _ := c.writeFlight(c.nc.Write)
+	n, _ := c.writeFlight(c.write)
 	o.mu.Lock()
 	o.wroteLocked(n, c.s.o.MaxPending)
 	o.mu.dead = true
@@ -236,21 +268,33 @@ func (c *conn) drain() {
 	}
 }
 
-// writeFlight hands the chunks in flight to write and drops those that it took
-// whole. It stops at the first that it did not.
-func (c *conn) writeFlight(write func([]byte) (int, error)) (total int, err error) {
+// maxPieces bounds what is written at once.
+const maxPieces = 256
+
+// writeFlight hands the pieces in flight to write and drops those that it took
+// whole. It stops when it did not take all that it was given.
+func (c *conn) writeFlight(write func(net.Buffers) (int, error)) (total int, err error) {
 	o := &c.out
 	done := 0
-	for _, k := range o.flight {
-		var n int
-		n, err = write(k.b[o.off:])
-		total += n
-		if o.off += n; err != nil || o.off < len(k.b) {
-			break
+	for more := true; more && err == nil && done < len(o.flight); {
+		want := -o.off
+		bufs := o.bufs[:0]
+		for _, p := range o.flight[done:min(len(o.flight), done+maxPieces)] {
+			bufs = append(bufs, p.b)
+			want += len(p.b)
 		}
-		o.off = 0
-		done++
-		k.free()
+		bufs[0] = bufs[0][o.off:]
+		o.bufs = bufs
+		var n int
+		n, err = write(bufs)
+		clear(bufs)
+		total += n
+		more = n == want
+		for n += o.off; done < len(o.flight) && n >= len(o.flight[done].b); done++ {
+			n -= len(o.flight[done].b)
+			o.flight[done].free()
+		}
+		o.off = n
 	}
 	left := copy(o.flight, o.flight[done:])
 	clear(o.flight[left:])
@@ -258,16 +302,22 @@ func (c *conn) writeFlight(write func([]byte) (int, error)) (total int, err erro
 	return total, err
 }
 
+func (p *piece) free() {
+	if p.k != nil {
+		p.k.free()
+	}
+}
+
 // tryWrite writes what the socket takes at once; 0 and no error means nothing.
-func (c *conn) tryWrite(b []byte) (int, error) {
+func (c *conn) tryWrite(bufs net.Buffers) (int, error) {
 	if c.raw == nil {
 		return 0, nil
 	}
-	c.try.b, c.try.n, c.try.err = b, 0, nil
+	c.try.bufs, c.try.n, c.try.err = bufs, 0, nil
 	if err := c.raw.Write(c.try.f); err != nil {
 		return 0, err
 	}
-	c.try.b = nil
+	c.try.bufs = nil
 	if c.try.err == syscall.EAGAIN {
 		return 0, nil
 	}
@@ -277,7 +327,7 @@ func (c *conn) tryWrite(b []byte) (int, error) {
 // rawWrite is what tryWrite has RawConn.Write call; it never asks to wait.
 func (c *conn) rawWrite(fd uintptr) bool {
 	for {
-		n, err := syscall.Write(int(fd), c.try.b)
+		n, err := writev(int(fd), c.try.bufs)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -286,13 +336,22 @@ func (c *conn) rawWrite(fd uintptr) bool {
 	}
 }
 
-func (c *conn) blockingWrite(b []byte) (int, error) {
+func (c *conn) blockingWrite(bufs net.Buffers) (int, error) {
 	d := c.s.o.WriteDeadline
 	if c.closed.Load() {
 		d = linger
 	}
 	c.nc.SetWriteDeadline(time.Now().Add(d))
-	return c.nc.Write(b)
+	return c.write(bufs)
+}
+
+// write writes all of bufs, and uses them up.
+func (c *conn) write(bufs net.Buffers) (int, error) {
+	if len(bufs) == 1 {
+		return c.nc.Write(bufs[0])
+	}
+	n, err := bufs.WriteTo(c.nc)
+	return int(n), err
 }
 
 // rawConn returns the raw side of a socket, nil if nc is none.

@@ -273,9 +273,12 @@ func (p *producer) append(d *dest) {
 		r := &p.recs[i-1]
 		i = r.next
 		m := &p.msgs[r.m]
-		if r.u == nil {
+		switch {
+		case r.u == nil:
 			o.appendRawLocked(m.Payload)
-		} else {
+		case p.shares(d.c, m.Payload):
+			o.appendSharedLocked(m, r.u.sid, p.c.in.k)
+		default:
 			o.appendLocked(m, r.u.sid)
 		}
 	}
@@ -284,6 +287,16 @@ func (p *producer) append(d *dest) {
 	if slow {
 		d.c.slow()
 	}
+}
+
+// shares reports whether payload is to be sent to c out of the buffer that it was read into. What is no socket
+// takes bytes in one piece better.
+func (p *producer) shares(c *conn, payload []byte) bool {
+	if p.c == nil || c.raw == nil || p.c.in.k == nil {
+		return false
+	}
+	k := p.c.in.k
+	return len(payload) >= max(smallChunk, cap(k.b)/shareFrom) && k.holds(payload)
 }
 
 func (p *producer) stall(stall <-chan struct{}, d time.Duration) {

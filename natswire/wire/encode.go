@@ -45,11 +45,17 @@ func AppendMsgLine(dst, subject, sid, reply []byte, hlen, size int) []byte {
 
 // AppendMsg appends a whole delivery. A reader without headers gets the payload only.
 func AppendMsg(dst []byte, m *Msg, sid []byte, headers bool) []byte {
+	return AppendMsgEnd(append(AppendMsgHead(dst, m, sid, headers), m.Payload...))
+}
+
+// AppendMsgHead appends what comes before the payload of a delivery, AppendMsgEnd what comes after it.
+func AppendMsgHead(dst []byte, m *Msg, sid []byte, headers bool) []byte {
 	h := m.Header
 	if !headers {
 		h = nil
 	}
 	dst = AppendMsgLine(dst, m.Subject, sid, m.Reply, len(h), len(h)+len(m.Payload))
-	dst = append(dst, h...)
-	return append(append(dst, m.Payload...), crlf...)
+	return append(dst, h...)
 }
+
+func AppendMsgEnd(dst []byte) []byte { return append(dst, crlf...) }
