@@ -2,8 +2,10 @@ package core
 
 import (
 	"container/heap"
+	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"trivium/storage"
 )
@@ -19,6 +21,9 @@ type expiry struct {
 	// Messages from read up to known are not in ends yet.
 	read, known Offset
 }
+
+// tellRetry is when to look again for a message that ended before it was on disk.
+const tellRetry = 10 * time.Millisecond
 
 // expires is one message's end.
 type expires struct {
@@ -56,28 +61,88 @@ func (p *partition) expire() (more bool) {
 	if !c.Expiring {
 		return false
 	}
+	if c.TellExpired && p.s.events.Load() == nil {
+		return false // SetEvents comes back here
+	}
 	if p.readExpiry(c) {
 		return true
 	}
 	tx := b.Begin()
-	defer tx.Commit()
+	lasts, more := p.removeExpired(tx, c)
+	tx.Commit()
+	p.tellExpired(lasts)
+	return more
+}
+
+// removeExpired removes what has ended, but for those that are the last of their key and
+// are to be told of: they have to be read first. Requires: the sequencer.
+func (p *partition) removeExpired(tx *Tx, c *StreamConfig) (lasts []Offset, more bool) {
 	x := &p.expiry
-	now := b.now()
+	now := p.s.b.now()
 	for n := 0; !p.s.gone && len(x.ends) > 0; n++ {
 		if x.ends[0].at > now {
 			p.s.janitor.aging(x.ends[0].at)
 			break
 		}
 		if n == janitorStep {
-			return true
+			return lasts, true
 		}
-		p.remove(tx, heap.Pop(&x.ends).(expires).o)
+		if c.TellExpired && x.ends[0].o >= p.log.End() {
+			p.s.janitor.aging(now + int64(tellRetry)) // it is on its way to disk: not to be read yet
+			break
+		}
+		o := heap.Pop(&x.ends).(expires).o
+		if c.TellExpired && p.lastOfKey(o) {
+			lasts = append(lasts, o)
+			continue
+		}
+		p.remove(tx, o)
 	}
 	if int64(len(x.ends)) > 2*p.log.Messages()+janitorStep {
 		p.restartExpiry() // most were removed before their time
-		return true
+		return lasts, true
 	}
-	return false
+	return lasts, false
+}
+
+// lastOfKey reports whether the message at o is the only one left of its key.
+func (p *partition) lastOfKey(o Offset) bool {
+	if p.keys == nil {
+		return false
+	}
+	k, ok := p.keys.key(o)
+	if !ok {
+		return false
+	}
+	st, _ := p.keys.state(raw(k), maxOffset)
+	return st.Messages == 1
+}
+
+// tellExpired removes messages that have ended, and tells of each that still is the
+// last of its key.
+func (p *partition) tellExpired(lasts []Offset) {
+	if len(lasts) == 0 {
+		return
+	}
+	entries := make([]*Entry, len(lasts))
+	for i, o := range lasts {
+		var err error
+		var known *Error
+		if entries[i], err = p.get(o); err != nil && !(errors.As(err, &known) && known.Code == NotFound) {
+			p.s.b.log.Error("cannot read what expires", "stream", p.s.config().Name, "offset", o, "err", err)
+		}
+	}
+	tx := p.s.b.Begin()
+	defer tx.Commit()
+	if p.s.gone {
+		return
+	}
+	for i, o := range lasts {
+		last := p.lastOfKey(o)
+		if p.remove(tx, o) && last && entries[i] != nil {
+			(*p.s.events.Load()).Expired(tx, entries[i], o)
+		}
+	}
 }
 
 // readExpiry reads a step of what was stored before the restart, and reports

@@ -58,6 +58,9 @@ type StreamConfig struct {
 	DedupWindow time.Duration `json:",omitzero"`
 	// IDHeader is the header that holds the ID in the stream's own realm; its door looks.
 	IDHeader string `json:",omitzero"`
+	// TellExpired, with Expiring and KeyIndex: StreamEvents hear of each message that
+	// expires as the last one of its key; until they are set, nothing expires.
+	TellExpired bool `json:",omitzero"`
 	// KeyIndex maintains Keys, LastByKey and NextByKey.
 	KeyIndex bool `json:",omitzero"`
 	// First is the offset of the first message.
@@ -88,8 +91,22 @@ type Stream struct {
 		cursors map[string]*Cursor
 	}
 
+	events  atomic.Pointer[StreamEvents]
 	janitor *janitor      // nil for a queue
 	turn    atomic.Uint64 // of partitions, for messages without a key
+}
+
+// StreamEvents are told to a stream's owner.
+type StreamEvents interface {
+	// Expired: the message at o, which e holds, the last one of its key, has had its time
+	// and was removed in tx, in which more may be done. Requires: it must not block.
+	Expired(tx *Tx, e *Entry, o Offset)
+}
+
+// SetEvents says who is told.
+func (s *Stream) SetEvents(ev StreamEvents) {
+	s.events.Store(&ev)
+	s.b.workers.wake(s.janitor)
 }
 
 // partition is one of a Stream's Logs.

@@ -87,6 +87,7 @@ func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
 	c := e.commit(tx, s.a)
 	cfg := s.config()
 	key = s.mapped(key)
+	m = outliveMarkers(cfg, m)
 	reply := m.Reply
 	if cfg.NoAck {
 		reply = nil

@@ -32,6 +32,9 @@ func newStream(a *account, cs *core.Stream, cfg server.StreamConfig) *stream {
 	s := &stream{a: a, name: cfg.Name, core: cs, log: cs.Log(0)}
 	s.ack = append(append(append(s.ack, `{"stream":`...), quote(cfg.Name)...), `,"seq":`...)
 	s.configure(&cfg)
+	if cs.Config().Realm == Realm {
+		cs.SetEvents(s)
+	}
 	return s
 }
 

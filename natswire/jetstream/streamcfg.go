@@ -304,7 +304,6 @@ func notBuiltStream(c *server.StreamConfig) *server.ApiError {
 	}{
 		{c.Mirror != nil, "mirrors"},
 		{len(c.Sources) > 0, "sources"},
-		{c.SubjectDeleteMarkerTTL > 0, "subject delete markers"},
 		{c.AllowMsgCounter, "message counters"},
 		{c.AllowMsgSchedules, "message schedules"},
 		{c.Compression != server.NoCompression, "compression"},
@@ -375,7 +374,7 @@ func coreStream(c *server.StreamConfig, doc []byte) core.StreamConfig {
 		Realm: Realm, Name: c.Name, Partitions: 1, Volatile: c.Storage == server.MemoryStorage, Sealed: c.Sealed,
 		OverflowPerKey: c.DiscardNewPer, MaxMessages: positive(c.MaxMsgs), MaxBytes: positive(c.MaxBytes),
 		MaxMessagesPerKey: positive(c.MaxMsgsPer), MaxMessageSize: entrySize(c.MaxMsgSize),
-		MaxAge: c.MaxAge, Expiring: c.AllowMsgTTL, DedupWindow: c.Duplicates, KeyIndex: true, Doc: doc,
+		MaxAge: c.MaxAge, Expiring: c.AllowMsgTTL, TellExpired: c.SubjectDeleteMarkerTTL > 0, DedupWindow: c.Duplicates, KeyIndex: true, Doc: doc,
 	}
 	if c.FirstSeq > 0 {
 		out.First = offsetOf(c.FirstSeq)
