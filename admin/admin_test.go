@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"trivium/auth"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +29,7 @@ func start(t *testing.T) *fake {
 	t.Helper()
 	f := new(fake)
 	s := New(Options{
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), Auth: new(auth.Store),
 		Err: func() error {
 			if f.readOnly.Load() {
 				return errors.New("no space left on device")

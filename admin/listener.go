@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"trivium/auth"
+	"trivium/core"
 )
 
 // Bounds on what one HTTP client can hold.
@@ -31,6 +34,11 @@ type Options struct {
 	// Collect calls emit for every metric. A name always comes with the same
 	// kind and help.
 	Collect func(emit func(Metric))
+	// Broker and Auth are what the operations of /v1 work on. Names says, for each door's realm, why a name cannot
+	// be given there.
+	Broker *core.Broker
+	Auth   *auth.Store
+	Names  map[core.Realm]func(name string) error
 }
 
 // Server is the admin listener.
@@ -59,12 +67,15 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics())
+	mux.Handle("GET /v1/exposed", s.operate(s.listExposed))
+	mux.Handle("PUT /v1/exposed/{door}/{name}", s.operate(s.expose))
+	mux.Handle("DELETE /v1/exposed/{door}/{name}", s.operate(s.conceal))
 	return mux
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write([]byte("Trivium\n\n/healthz  is it alive, can it write\n/readyz   does it serve\n/metrics  for Prometheus\n"))
+	w.Write([]byte("Trivium\n\n/healthz  is it alive, can it write\n/readyz   does it serve\n/metrics  for Prometheus\n/v1       for trivium ctl\n"))
 }
 
 // Serve answers requests until Shutdown, and then returns nil.

@@ -53,6 +53,9 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 	if err := reserved("exchange", name); err != nil {
 		return err
 	}
+	if c.ns.Exposed(Realm, name) != nil {
+		return refuse(codeAccessRefused, "%s is the exposed name of another protocol's stream", exchangeIn(name, c.vhost))
+	}
 	config := core.ExchangeConfig{
 		Name: name, Kind: m.Type, Durable: m.Durable, AutoDelete: m.AutoDelete, Internal: m.Internal, Doc: m.Arguments,
 	}

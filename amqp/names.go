@@ -3,7 +3,9 @@ package amqp
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"trivium/amqp/wire"
 	"trivium/core"
@@ -94,4 +96,12 @@ func (ch *channel) lastQueue(name string) (string, error) {
 		return "", refuse(codeNotFound, "no previously declared queue")
 	}
 	return name, nil
+}
+
+// CheckName says why another door's stream cannot be shown under this name.
+func CheckName(name string) error {
+	if name == "" || len(name) > maxShort || !utf8.ValidString(name) || strings.HasPrefix(name, systemPrefix) || strip(name) != name {
+		return fmt.Errorf("a queue's name is text of at most %d bytes without line ends, and does not begin with '%s'", maxShort, systemPrefix)
+	}
+	return nil
 }

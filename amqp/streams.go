@@ -34,25 +34,32 @@ func (c *conn) stream(name string) (s *core.Stream, partition int) {
 	if s := c.ns.Stream(Realm, name); s != nil {
 		return s, 0
 	}
-	r, rest, ok := splitName(name)
-	if !ok {
-		return nil, 0
-	}
-	if s := c.theirs(r, rest); s != nil && s.Partitions() == 1 {
+	if s := c.shown(name); s != nil && s.Partitions() == 1 {
 		return s, 0
 	}
-	i := strings.LastIndexByte(rest, '-')
+	i := strings.LastIndexByte(name, '-')
 	if i < 0 {
 		return nil, 0
 	}
-	n, err := strconv.Atoi(rest[i+1:])
-	if err != nil || n < 0 || rest[i+1:] != strconv.Itoa(n) {
+	n, err := strconv.Atoi(name[i+1:])
+	if err != nil || n < 0 || name[i+1:] != strconv.Itoa(n) {
 		return nil, 0
 	}
-	if s := c.theirs(r, rest[:i]); s != nil && s.Partitions() > 1 && n < s.Partitions() {
+	if s := c.superStream(name[:i]); s != nil && n < s.Partitions() {
 		return s, n
 	}
 	return nil, 0
+}
+
+// shown finds another door's stream by the name that it has here: the one that its owner gave it, or the reserved one.
+func (c *conn) shown(name string) *core.Stream {
+	if s := c.ns.Exposed(Realm, name); s != nil {
+		return s
+	}
+	if r, rest, ok := splitName(name); ok {
+		return c.theirs(r, rest)
+	}
+	return nil
 }
 
 // theirs finds another door's stream, unless that keeps it to itself.
@@ -65,10 +72,8 @@ func (c *conn) theirs(r core.Realm, name string) *core.Stream {
 
 // superStream finds the stream of several partitions that is shown as the exchange of that name.
 func (c *conn) superStream(exchange string) *core.Stream {
-	if r, rest, ok := splitName(exchange); ok {
-		if s := c.theirs(r, rest); s != nil && s.Partitions() > 1 {
-			return s
-		}
+	if s := c.shown(exchange); s != nil && s.Partitions() > 1 {
+		return s
 	}
 	return nil
 }

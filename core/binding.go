@@ -188,6 +188,7 @@ func (ns *Namespace) queueGone(tx *Tx, q *Queue) { ns.unbindAll(tx, ns.inbound[q
 // groups' positions in it.
 func (ns *Namespace) streamGone(tx *Tx, s *Stream) {
 	ns.unbindAll(tx, ns.inbound[s])
+	ns.concealStream(tx, s)
 	ns.forgetStream(tx, s.ID(), s.Partitions())
 }
 

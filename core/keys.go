@@ -16,6 +16,7 @@ const (
 	keyExchange  = 'x' // namespace id, name -> exchange
 	keyBinding   = 'b' // namespace id, … -> binding
 	keyDoc       = 'd' // namespace id, realm, 0, key -> a door's document
+	keyExposed   = 'e' // namespace id, realm, name -> stream id
 	keyOffsets   = 'o' // namespace id, owner id -> a group's realm and name
 )
 

@@ -23,6 +23,7 @@ type Namespace struct {
 	exchanges atomic.Pointer[hamt.Map[string, *Exchange]]
 	bindings  atomic.Pointer[hamt.Map[string, *binding]] // by id
 	groups    atomic.Pointer[hamt.Map[name, *Offsets]]
+	exposed   atomic.Pointer[exposedNames]
 
 	// Guarded by the sequencer: the bindings that end at a *Queue or *Stream. edit is
 	// of the maps that nobody reads without it.
@@ -43,6 +44,7 @@ func newNamespace(b *Broker, id uint64, n string) *Namespace {
 	ns.exchanges.Store(&hamt.Map[string, *Exchange]{})
 	ns.bindings.Store(&hamt.Map[string, *binding]{})
 	ns.groups.Store(&hamt.Map[name, *Offsets]{})
+	ns.exposed.Store(&exposedNames{})
 	for _, c := range predeclared {
 		ns.newExchange(c)
 	}
@@ -72,6 +74,12 @@ func (b *Broker) loadTopology() error {
 	}
 	err = b.scanNamespaces(keyBinding, func(ns *Namespace, rest, v []byte) error {
 		return ns.loadBinding(string(rest), v)
+	})
+	if err != nil {
+		return err
+	}
+	err = b.scanNamespaces(keyExposed, func(ns *Namespace, rest, v []byte) error {
+		return ns.loadExposed(rest, v)
 	})
 	if err != nil {
 		return err

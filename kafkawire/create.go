@@ -56,8 +56,8 @@ func (s *Server) checkNew(name string) *refusal {
 	if name == metadataTopic {
 		return refuse(errInvalidRequest, "Creation of internal topic %s is prohibited.", name)
 	}
-	// A view does not stand in the way: what a client makes of its own wins.
-	if t := s.topics.byName(name); t != nil && t.own {
+	// A view does not stand in the way: what a client makes of its own wins. An exposed name is taken.
+	if t := s.topics.byName(name); t != nil && (t.own || t.exposed) {
 		return refuse(errTopicExists, "Topic '%s' already exists.", name)
 	}
 	if strings.ContainsAny(name, "._") {

@@ -80,7 +80,7 @@ func (c *conn) handleDeleteTopics(_ *slot, q *kmsg.DeleteTopicsRequest) kmsg.Res
 			a.ErrorCode, a.ErrorMessage = code(err), text(err)
 			continue
 		}
-		c.s.topics.forget(t.stream)
+		c.s.topics.forget(t)
 	}
 	return r
 }

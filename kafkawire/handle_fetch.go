@@ -215,7 +215,7 @@ func (f *fetch) gather() bool {
 	f.each(func(p *fetchPart) {
 		if p.topic != nil && p.topic != checked {
 			if !f.c.s.topics.current(p.topic) {
-				f.c.s.topics.forget(p.topic.stream)
+				f.c.s.topics.forget(p.topic)
 				p.topic = nil
 			}
 		}

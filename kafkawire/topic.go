@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -41,6 +42,7 @@ type topic struct {
 	id       topicID
 	stream   *core.Stream
 	own      bool // made by a Kafka client
+	exposed  bool // a second name of another door's stream
 	internal bool
 	configs  map[string]string // explicit ones
 	settings settings
@@ -81,7 +83,8 @@ type registry struct {
 		byStream map[*core.Stream]*topic
 		byID     map[topicID]*topic
 		byName   map[string]*topic
-		shadowed map[string]bool // names of views that own topics hide, once told
+		exposed  map[string]*topic // by name
+		shadowed map[string]bool   // names of views that own topics hide, once told
 	}
 }
 
@@ -90,6 +93,7 @@ func newRegistry(ns *core.Namespace, log *slog.Logger) *registry {
 	r.mu.byStream = make(map[*core.Stream]*topic)
 	r.mu.byID = make(map[topicID]*topic)
 	r.mu.byName = make(map[string]*topic)
+	r.mu.exposed = make(map[string]*topic)
 	r.mu.shadowed = make(map[string]bool)
 	r.each(func(*topic) bool { return true })
 	return r
@@ -99,6 +103,9 @@ func newRegistry(ns *core.Namespace, log *slog.Logger) *registry {
 func (r *registry) byName(name string) *topic {
 	if s := r.ns.Stream(Realm, name); s != nil {
 		return r.of(s)
+	}
+	if s := r.ns.Exposed(Realm, name); s != nil {
+		return r.exposed(name, s)
 	}
 	return r.view(name)
 }
@@ -121,10 +128,13 @@ func (r *registry) byID(id topicID) *topic {
 	t := r.mu.byID[id]
 	r.mu.RUnlock()
 	if t != nil && r.current(t) {
+		if t.exposed {
+			return r.exposed(t.name, t.stream)
+		}
 		return r.of(t.stream)
 	}
 	if t != nil {
-		r.forget(t.stream)
+		r.forget(t)
 	}
 	// Another door may have made its stream since.
 	t = nil
@@ -139,19 +149,29 @@ func (r *registry) byID(id topicID) *topic {
 
 // current reports whether t's stream still exists.
 func (r *registry) current(t *topic) bool {
+	if t.exposed {
+		return r.ns.Exposed(Realm, t.name) == t.stream
+	}
 	return r.ns.Stream(t.realm, t.source) == t.stream
 }
 
-// each calls f for every topic in order of name within a realm, until it
+// each calls f for every topic in order of name within a realm, exposed ones last, until it
 // returns false.
 func (r *registry) each(f func(t *topic) bool) {
+	more := true
 	r.ns.Streams(func(s *core.Stream) bool {
 		t := r.of(s)
 		if !t.own && (s.Config().Internal || r.shadow(t.name)) {
 			return true
 		}
-		return f(t)
+		more = f(t)
+		return more
 	})
+	for _, x := range r.ns.AllExposed() {
+		if more && x.Realm == Realm {
+			more = f(r.exposed(x.Name, x.Stream))
+		}
+	}
 }
 
 // shadow reports whether a topic that a Kafka client made hides a view.
@@ -178,6 +198,23 @@ func (r *registry) of(s *core.Stream) *topic {
 		return r.put(s)
 	}
 	return t
+}
+
+// exposed is a stream under a second name: a topic of its own, which regular expressions pick up like any other.
+func (r *registry) exposed(name string, s *core.Stream) *topic {
+	view := r.of(s)
+	r.mu.RLock()
+	t := r.mu.exposed[name]
+	r.mu.RUnlock()
+	if t != nil && t.stream == s && t.from == view.from {
+		return t
+	}
+	c := *view
+	c.name, c.id, c.internal, c.exposed = name, exposedID(view.id, name), false, true
+	r.mu.Lock()
+	r.mu.exposed[name], r.mu.byID[c.id] = &c, &c
+	r.mu.Unlock()
+	return &c
 }
 
 // put reads a stream's configuration, at first or after a change.
@@ -208,12 +245,17 @@ func (r *registry) put(s *core.Stream) *topic {
 	return t
 }
 
-// forget drops what is known of a stream that is gone.
-func (r *registry) forget(s *core.Stream) {
+// forget drops what is known of a topic that is gone.
+func (r *registry) forget(gone *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t := r.mu.byStream[s]; t != nil {
-		delete(r.mu.byStream, s)
+	if gone.exposed {
+		delete(r.mu.exposed, gone.name)
+		delete(r.mu.byID, gone.id)
+		return
+	}
+	if t := r.mu.byStream[gone.stream]; t != nil {
+		delete(r.mu.byStream, gone.stream)
 		delete(r.mu.byID, t.id)
 		if r.mu.byName[t.name] == t {
 			delete(r.mu.byName, t.name)
@@ -235,6 +277,24 @@ func derivedID(s *core.Stream, c *core.StreamConfig) (id topicID) {
 	h := sha256.Sum256(fmt.Appendf(b, "%s.%s", c.Realm, c.Name))
 	copy(id[:], h[:])
 	return id
+}
+
+// exposedID identifies a second name.
+func exposedID(view topicID, name string) (id topicID) {
+	h := sha256.Sum256(append(view[:], name...))
+	copy(id[:], h[:])
+	return id
+}
+
+// CheckName says why another door's stream cannot be shown under this name.
+func CheckName(name string) error {
+	if why := checkName(name); why != "" {
+		return errors.New(why)
+	}
+	if name == offsetsTopic || name == metadataTopic {
+		return fmt.Errorf("'%s' is Kafka's own", name)
+	}
+	return nil
 }
 
 // maxTopicName is the longest name of a topic.

@@ -6,6 +6,7 @@ import (
 	"trivium/core"
 	"trivium/kafkawire"
 	"trivium/natswire"
+	"trivium/natswire/jetstream"
 )
 
 // codecs read the entries of every door, so that each can read the others'.
@@ -33,7 +34,10 @@ func (s *Server) make(name string) (door, error) {
 		return d, nil
 	default:
 		return admin.New(admin.Options{
-			Log: s.log, Err: s.Err, Low: s.broker.Alarm, Ready: s.Ready, Collect: s.collect,
+			Log: s.log, Err: s.Err, Low: s.broker.Alarm, Ready: s.Ready, Collect: s.collect, Broker: s.broker, Auth: s.auth,
+			Names: map[core.Realm]func(string) error{
+				amqp.Realm: amqp.CheckName, kafkawire.Realm: kafkawire.CheckName, natswire.Realm: jetstream.CheckName,
+			},
 		}), nil
 	}
 }

@@ -17,7 +17,7 @@ Without a command it serves, as "trivium serve" does. Clients of all three
 protocols share one durable store in the directory given by --data.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), versionCommand())
+	root.AddCommand(serveCommand(), ctlCommand(), versionCommand())
 	return root
 }
 

@@ -50,7 +50,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&o.AMQP, "amqp", defaultAMQP, "`host:port` for AMQP 0-9-1 clients; port 0 = any free one, empty = off")
 	f.StringVar(&o.Kafka, "kafka", defaultKafka, "`host:port` for Kafka clients, likewise")
 	f.StringVar(&o.NATS, "nats", defaultNATS, "`host:port` for NATS clients, likewise")
-	f.StringVar(&o.Admin, "admin", defaultAdmin, "`host:port` for health and metrics over HTTP, likewise")
+	f.StringVar(&o.Admin, "admin", defaultAdmin, "`host:port` for health, metrics and trivium ctl over HTTP, likewise")
 	f.Var(&durability, "durability", "when a message counts as stored: sync (on disk), interval (written,\nsynced a moment later), os (written, synced by the system): the `mode`")
 	f.Var(&minFree, "min-free", "free disk space below which nothing more is published, 0 = any will do: the `size`")
 	return c

@@ -126,6 +126,9 @@ func (a *account) stream(name string) *stream {
 	s := a.mu.streams[name]
 	a.mu.RUnlock()
 	if s == nil {
+		s = a.exposed(name)
+	}
+	if s == nil {
 		s = a.viewNamed(name)
 	}
 	return s

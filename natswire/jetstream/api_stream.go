@@ -62,6 +62,9 @@ func (a *account) createStream(r *request) (*server.StreamInfo, bool, *server.Ap
 		}
 		return old.createdInfo(), true, nil
 	}
+	if a.exposed(name) != nil {
+		return nil, false, server.NewJSStreamNameExistError()
+	}
 	if a.overlaps(cfg.Subjects, nil) {
 		return nil, false, server.NewJSStreamSubjectOverlapError()
 	}
@@ -216,8 +219,8 @@ func streamNames(r *request, res *server.ApiResponse) response {
 		res.Error = decode(r.msg.Payload, &req)
 	}
 	if res.Error == nil {
-		var part []*stream
-		part, out.ApiPaged = page(r.a.allStreams(req.Subject), req.Offset, server.JSApiNamesLimit)
+		var part []shownStream
+		part, out.ApiPaged = page(r.a.shownStreams(req.Subject), req.Offset, server.JSApiNamesLimit)
 		for _, s := range part {
 			out.Streams = append(out.Streams, s.name)
 		}
@@ -234,11 +237,12 @@ func streamList(r *request, res *server.ApiResponse) response {
 		res.Error = decode(r.msg.Payload, &req)
 	}
 	if res.Error == nil {
-		var part []*stream
-		part, out.ApiPaged = page(r.a.allStreams(req.Subject), req.Offset, server.JSApiListLimit)
+		var part []shownStream
+		part, out.ApiPaged = page(r.a.shownStreams(req.Subject), req.Offset, server.JSApiListLimit)
 		for _, s := range part {
 			info := s.info(false)
 			info.Config = *s.config() // without what is only shown
+			info.Config.Name = s.name
 			out.Streams = append(out.Streams, info)
 		}
 	}
@@ -258,6 +262,7 @@ func streamInfo(r *request, res *server.ApiResponse) response {
 			res.Error = server.NewJSStreamNotFoundError()
 		} else {
 			out.StreamInfo = s.info(req.DeletedDetails)
+			out.Config.Name = r.word(2) // which may be an exposed one
 			out.StreamInfo.Cluster = &server.ClusterInfo{Leader: r.a.e.name}
 			if req.SubjectsFilter != "" {
 				out.State.Subjects, out.ApiPaged = s.subjects(req.SubjectsFilter, req.Offset)

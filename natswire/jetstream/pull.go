@@ -66,6 +66,9 @@ func parsePull(body []byte, now time.Time) (p pullRequest, g server.PriorityGrou
 func (a *account) next(m *wire.Msg) bool {
 	c := a.consumer(m.Subject[len(nextPrefix):])
 	if c == nil {
+		c = a.exposedConsumer(m.Subject[len(nextPrefix):])
+	}
+	if c == nil {
 		return false
 	}
 	if len(m.Reply) == 0 {
