@@ -15,7 +15,7 @@ type channel struct {
 	closing bool
 
 	pub        incoming
-	bcc        []string // of the message that is being received
+	bcc        wire.Array // of the message that is being received
 	confirming bool
 	seq        uint64 // of the last publish
 	spanFrom   uint64 // the first publish of this read, 0 if there is none

@@ -14,7 +14,7 @@ import (
 
 // entry makes an entry as a publish does.
 func entry(exchange, key string, p wire.Properties, body string) *core.Entry {
-	data := appendContentHead(nil, 0, []byte(exchange), nil, p.Append(nil))
+	data := appendContentHead(nil, 0, []byte(exchange), nil, nil, p.Append(nil))
 	return &core.Entry{Count: 1, Format: Format, Key: []byte(key), Data: append(data, body...), Time: 5}
 }
 
@@ -30,6 +30,14 @@ func TestEntryLayout(t *testing.T) {
 	}
 	own := &core.Entry{Key: []byte("record"), Data: withOwnKey(e.Data, []byte("a.b"))}
 	if err := c.open(own); err != nil || string(c.key) != "a.b" || string(c.body) != "hello" || !bytes.Equal(c.props, p.Append(nil)) {
+		t.Errorf("%+v, %v", c, err)
+	}
+	blind := wire.Array(nil).Str([]byte("k"))
+	e = &core.Entry{Key: []byte("a.b"), Data: append(appendContentHead(nil, 0, []byte("logs"), nil, blind, p.Append(nil)), "hello"...)}
+	if got := hex.EncodeToString(e.Data); got != "81046c6f677306530000000"+"16b03100002"+hex.EncodeToString([]byte("hello")) {
+		t.Errorf("the layout changed: %s", got)
+	}
+	if err := c.open(e); err != nil || !bytes.Equal(c.bcc, blind) || !bytes.Equal(c.props, p.Append(nil)) || string(c.body) != "hello" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for cut := range len(e.Data) - 5 {

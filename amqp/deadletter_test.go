@@ -230,3 +230,68 @@ func TestDropHead(t *testing.T) {
 	equal(t, "after", string(next(t, ds).Body), "4")
 	c.must(got[2].Ack(true))
 }
+
+// blindCopies tells where a message goes that dies twice, and what its receivers see.
+func blindCopies(c *client) (told []string) {
+	const x = "blind"
+	c.must(c.ExchangeDeclare(x, "direct", true, false, false, false, nil))
+	dying := amqp091.Table{"x-dead-letter-exchange": x, "x-max-length": 0}
+	queues := map[string]amqp091.Table{
+		"first": dying, "second": dying, "copied": nil, "hidden": nil,
+		"keyed": {"x-dead-letter-exchange": x, "x-dead-letter-routing-key": "hidden", "x-max-length": 0},
+	}
+	for q, args := range queues {
+		c.queue(q, args)
+	}
+	for _, q := range []string{"copied", "hidden"} {
+		c.must(c.QueueBind(q, q, x, false, nil))
+	}
+	c.must(c.QueueBind("second", "first", x, false, nil))
+	tell := func(q string) {
+		var d *amqp091.Delivery
+		wait(c.t, "a message in "+q, func() bool { d = c.get(q); return d != nil })
+		deaths, _, _ := strings.Cut(deathText(d), " |")
+		told = append(told, fmt.Sprintf("%s %s CC %v BCC %v", q, deaths, d.Headers["CC"], d.Headers["BCC"]))
+	}
+	c.publish("", "first", amqp091.Publishing{
+		Body: []byte("m"), Headers: amqp091.Table{"CC": []any{"copied"}, "BCC": []any{"hidden"}},
+	})
+	for range 3 { // published, dead in first, dead in second
+		tell("copied")
+		tell("hidden")
+	}
+	c.publish("", "keyed", amqp091.Publishing{Body: []byte("m"), Headers: amqp091.Table{"BCC": []any{"hidden", "nowhere"}}})
+	tell("hidden")
+	tell("hidden")
+	for q := range queues {
+		_, err := c.QueueDelete(q, false, false, false)
+		c.must(err)
+	}
+	c.must(c.ExchangeDelete(x, false, false))
+	return told
+}
+
+var blindCopiesTold = []string{
+	"copied [] exchange '' key 'first' expiration '' CC [copied] BCC <nil>",
+	"hidden [] exchange '' key 'first' expiration '' CC [copied] BCC <nil>",
+	"copied [1*maxlen of first from '' by [first copied]] exchange 'blind' key 'first' expiration '' CC [copied] BCC <nil>",
+	"hidden [1*maxlen of first from '' by [first copied]] exchange 'blind' key 'first' expiration '' CC [copied] BCC <nil>",
+	"copied [1*maxlen of second from 'blind' by [first copied]; 1*maxlen of first from '' by [first copied]] exchange 'blind' key 'first' expiration '' CC [copied] BCC <nil>",
+	"hidden [1*maxlen of second from 'blind' by [first copied]; 1*maxlen of first from '' by [first copied]] exchange 'blind' key 'first' expiration '' CC [copied] BCC <nil>",
+	"hidden [] exchange '' key 'keyed' expiration '' CC <nil> BCC <nil>",
+	"hidden [1*maxlen of keyed from '' by [keyed]] exchange 'blind' key 'hidden' expiration '' CC <nil> BCC <nil>",
+}
+
+// Blind copies are sent after a death too, and never told.
+func TestBlindCopies(t *testing.T) {
+	equal(t, "copies", blindCopies(serve(t, Options{}).client()), blindCopiesTold)
+}
+
+func TestBlindCopiesOfRabbitMQ(t *testing.T) {
+	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
+	if url == "" {
+		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
+	}
+	conn := dial(t, url)
+	equal(t, "copies", blindCopies(&client{t, channelOf(t, conn), conn}), blindCopiesTold)
+}

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,7 +49,7 @@ func (codec) DeadLettered(e *core.Entry, d core.Death) (dead core.Dead, err erro
 	}
 	keys := routingKeys(&c, &p)
 	deaths := c.deaths(&p)
-	record, rest := recordDeath(deaths, &c, &p, d, keys)
+	record, rest := recordDeath(deaths, &c, &p, d, without(keys, appendKeys(nil, c.bcc)))
 	extra := wire.Table(nil).Array(headerDeath, append(wire.Array(nil).Table(record), rest...))
 	exchange := string(c.exchange)
 	first := [3]string{d.Reason, d.Queue, exchange}
@@ -73,7 +74,7 @@ func (codec) DeadLettered(e *core.Entry, d core.Death) (dead core.Dead, err erro
 	if d.HasKey {
 		keys = []string{d.Key}
 	}
-	data := appendContentHead(make([]byte, 0, len(e.Data)+len(props)-len(c.props)+64), flags, []byte(d.Exchange), nil, props)
+	data := appendContentHead(make([]byte, 0, len(e.Data)+len(props)-len(c.props)+64), flags, []byte(d.Exchange), nil, c.bcc, props)
 	data = append(data, c.body...)
 	h := &headerSource{}
 	if err := p.Parse(props); err == nil {
@@ -92,7 +93,7 @@ func (codec) Adopt(e *core.Entry, m *core.Message) []byte {
 	if string(f.key) != string(e.Key) {
 		flags = entryOwnKey
 	}
-	data := appendContentHead(make([]byte, 0, len(f.props)+len(f.body)+64), flags, []byte(core.SubjectExchange), f.key, f.props)
+	data := appendContentHead(make([]byte, 0, len(f.props)+len(f.body)+64), flags, []byte(core.SubjectExchange), f.key, nil, f.props)
 	return append(data, f.body...)
 }
 
@@ -166,20 +167,23 @@ func textField(t wire.Table, name string) string {
 	return string(b)
 }
 
-// routingKeys are the key a message was published with and those of its CC header.
+// routingKeys are the key a message was published with and those of its headers CC and BCC.
 func routingKeys(c *content, p *wire.Properties) []string {
 	keys := []string{string(c.key)}
 	if c.oneKey {
 		return keys
 	}
-	if v, ok := p.Headers.Lookup(headerCC); ok {
-		a, _ := v.Array()
-		a.Each(func(v wire.Value) bool {
-			if b, ok := v.Text(); ok {
-				keys = append(keys, string(b))
-			}
-			return true
-		})
+	cc, _ := copies(p.Headers, headerCC)
+	return appendKeys(appendKeys(keys, cc), c.bcc)
+}
+
+// without is keys but for one of each of drop: a record of a death does not tell blind copies.
+func without(keys, drop []string) []string {
+	keys = slices.Clone(keys)
+	for _, k := range drop {
+		if i := slices.Index(keys, k); i >= 0 {
+			keys = slices.Delete(keys, i, i+1)
+		}
 	}
 	return keys
 }

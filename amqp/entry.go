@@ -15,10 +15,11 @@ const (
 
 // The Data of an entry of Format:
 //
-//	version and flags   1 octet: entryVersion, entryDied, entryOneKey, entryOwnKey
+//	version and flags   1 octet: entryVersion, entryDied, entryOneKey, entryOwnKey, entryBCC
 //	exchange            1 octet length, then the exchange it was published to
 //	routing key         1 octet length, then the key; only with entryOwnKey, otherwise it is Entry.Key
-//	properties          uvarint length, then the flags word and the property list as the publisher sent them
+//	blind copies        uvarint length, then the elements of header BCC's array; only with entryBCC
+//	properties          uvarint length, then the flags word and the property list as the publisher sent them, without BCC
 //	body                the rest
 //
 // So a delivery copies properties and body as they are.
@@ -31,6 +32,8 @@ const (
 	entryOneKey = 0x40
 	// entryOwnKey: the routing key is in Data, because Entry.Key is another one.
 	entryOwnKey = 0x20
+	// entryBCC: it was published with header BCC, which counts when it is routed and is shown to nobody.
+	entryBCC = 0x80
 )
 
 // content is a view of an entry's Data.
@@ -39,6 +42,7 @@ type content struct {
 	oneKey   bool
 	exchange []byte
 	key      []byte
+	bcc      wire.Array
 	props    []byte
 	body     []byte
 }
@@ -46,11 +50,17 @@ type content struct {
 var errEntry = &core.Error{Code: core.Corrupt, Op: "read amqp entry"}
 
 // appendContentHead appends what comes before the body.
-func appendContentHead(dst []byte, flags byte, exchange, ownKey, props []byte) []byte {
+func appendContentHead(dst []byte, flags byte, exchange, ownKey []byte, bcc wire.Array, props []byte) []byte {
+	if len(bcc) > 0 {
+		flags |= entryBCC
+	}
 	dst = append(dst, entryVersion|flags, byte(len(exchange)))
 	dst = append(dst, exchange...)
 	if flags&entryOwnKey != 0 {
 		dst = append(append(dst, byte(len(ownKey))), ownKey...)
+	}
+	if len(bcc) > 0 {
+		dst = append(binary.AppendUvarint(dst, uint64(len(bcc))), bcc...)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(props)))
 	return append(dst, props...)
@@ -81,11 +91,23 @@ func (c *content) open(e *core.Entry) error {
 			return errEntry
 		}
 	}
-	n, k := binary.Uvarint(b)
-	if k <= 0 || n > uint64(len(b)-k) {
+	long := func(b []byte) (s, rest []byte, ok bool) {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || n > uint64(len(b)-k) {
+			return nil, nil, false
+		}
+		end := k + int(n)
+		return b[k:end:end], b[end:], true
+	}
+	c.bcc = nil
+	if flags&entryBCC != 0 {
+		if c.bcc, b, ok = long(b); !ok {
+			return errEntry
+		}
+	}
+	if c.props, c.body, ok = long(b); !ok {
 		return errEntry
 	}
-	c.props, c.body = b[k:k+int(n):k+int(n)], b[k+int(n):]
 	return nil
 }
 

@@ -167,24 +167,23 @@ func (ch *channel) header(f wire.Frame) error {
 	if err := pub.props.Parse(props); err != nil {
 		return err
 	}
-	flags := byte(0)
 	if rewritten, err := ch.rewrite(&pub.props, props); err != nil {
 		return ch.refusePublish(err)
 	} else if rewritten != nil {
 		props = rewritten
 	}
-	head := 2 + len(m.exchange) + binary.MaxVarintLen64 + len(props)
+	head := 2 + len(m.exchange) + 2*binary.MaxVarintLen64 + len(ch.bcc) + len(props)
 	if m.own == nil && size <= uint64(ch.c.end-ch.c.start) {
 		b := &ch.c.work
 		b.room(head + int(size))
-		m.data = appendContentHead(b.arena[len(b.arena):], flags, m.exchange, nil, props)
+		m.data = appendContentHead(b.arena[len(b.arena):], 0, m.exchange, nil, ch.bcc, props)
 		b.arena = b.arena[:len(b.arena)+len(m.data)]
 	} else {
 		// Room for what is announced, but for no more than one read may bring.
 		if n := head + int(min(size, fullBuffer)); cap(m.data) < n || m.own == nil {
 			m.move(n)
 		}
-		m.data = appendContentHead(m.data, flags, m.exchange, nil, props)
+		m.data = appendContentHead(m.data, 0, m.exchange, nil, ch.bcc, props)
 	}
 	m.props = run{len(m.data) - len(props), len(m.data)}
 	if size == 0 {
@@ -328,7 +327,7 @@ func checkExpiration(s []byte) (time.Duration, error) {
 func (ch *channel) rewrite(p *wire.Properties, raw []byte) ([]byte, error) {
 	reply := p.Flags&wire.HasReplyTo != 0 && string(p.ReplyTo) == replyQueue
 	bcc := len(p.Headers) > 0 && p.Headers.Has(headerBCC)
-	ch.c.pub.keys = ch.c.pub.keys[:0]
+	ch.c.pub.keys, ch.bcc = ch.c.pub.keys[:0], nil
 	if !reply && !bcc {
 		return nil, nil
 	}
@@ -339,13 +338,11 @@ func (ch *channel) rewrite(p *wire.Properties, raw []byte) ([]byte, error) {
 		p.ReplyTo = []byte(ch.reply.address)
 	}
 	if bcc {
-		// The keys are needed when the message is complete: they are the only thing that is not in what is
-		// stored.
-		keys, err := carbonCopies(nil, p.Headers, headerBCC)
+		a, err := copies(p.Headers, headerBCC)
 		if err != nil {
 			return nil, err
 		}
-		ch.bcc = keys
+		ch.bcc = slices.Clone(a)
 		p.Headers = p.Headers.Without(nil, headerBCC)
 		if len(p.Headers) == 0 {
 			p.Flags &^= wire.HasHeaders
@@ -354,16 +351,21 @@ func (ch *channel) rewrite(p *wire.Properties, raw []byte) ([]byte, error) {
 	return p.Append(nil), nil
 }
 
-// carbonCopies appends the routing keys that a CC or BCC header holds.
-func carbonCopies(dst []string, headers wire.Table, name string) ([]string, error) {
+// copies is the array of routing keys that a CC or BCC header is.
+func copies(headers wire.Table, name string) (wire.Array, error) {
 	v, ok := headers.Lookup(name)
 	if !ok {
-		return dst, nil
+		return nil, nil
 	}
 	a, ok := v.Array()
 	if !ok {
-		return dst, refuse(codePreconditionFailed, "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name, typeName(v.Type))
+		return nil, refuse(codePreconditionFailed, "invalid message: {unacceptable_type_in_header,\"%s\",%s}", name, typeName(v.Type))
 	}
+	return a, nil
+}
+
+// appendKeys appends the routing keys in such an array.
+func appendKeys(dst []string, a wire.Array) []string {
 	a.Each(func(v wire.Value) bool {
 		if v.Type == wire.TypeString {
 			s, _ := v.Text()
@@ -371,7 +373,7 @@ func carbonCopies(dst []string, headers wire.Table, name string) ([]string, erro
 		}
 		return true
 	})
-	return dst, nil
+	return dst
 }
 
 // route finds a message's destinations.
@@ -379,12 +381,13 @@ func (c *conn) route(b *batch, o *op, m *incoming, p *wire.Properties) error {
 	pub := &c.pub
 	pub.keys = append(pub.keys[:0], view(m.key))
 	if len(p.Headers) > 0 {
-		var err error
-		if pub.keys, err = carbonCopies(pub.keys, p.Headers, headerCC); err != nil {
+		cc, err := copies(p.Headers, headerCC)
+		if err != nil {
 			return err
 		}
+		pub.keys = appendKeys(pub.keys, cc)
 	}
-	pub.keys = append(pub.keys, o.ch.bcc...)
+	pub.keys = appendKeys(pub.keys, o.ch.bcc)
 	o.ch.bcc = nil
 	exchange := view(m.exchange)
 	o.queues.from, o.streams.from, o.receivers.from = len(b.queues), len(b.streams), len(b.receivers)
@@ -513,7 +516,7 @@ func withOwnKey(data, key []byte) []byte {
 	if k.open(&core.Entry{Data: data}) != nil {
 		return data
 	}
-	out := appendContentHead(make([]byte, 0, len(data)+1+len(key)), entryOwnKey, k.exchange, key, k.props)
+	out := appendContentHead(make([]byte, 0, len(data)+1+len(key)), entryOwnKey, k.exchange, key, k.bcc, k.props)
 	return append(out, k.body...)
 }
 
