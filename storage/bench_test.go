@@ -70,7 +70,7 @@ func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offse
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := time.Now()
+	start, cpu := time.Now(), cpuTime()
 	for c := range callers {
 		go func() {
 			w := &window{make(chan struct{}, depth)}
@@ -101,9 +101,23 @@ func benchAppend(b *testing.B, logs, callers, depth, batch, size int, keep Offse
 		<-end
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	report(b, start, cpu)
 	m := s.Metrics()
 	b.ReportMetric(float64(b.N)/float64(m.Frames), "entries/frame")
+}
+
+// report says how fast b.N entries were, in time and in CPU time of the process.
+func report(b *testing.B, start time.Time, cpu time.Duration) {
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N), "cpu-ns/entry")
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // different returns payloads that are not stored once when they are appended in turn.
@@ -143,14 +157,18 @@ func BenchmarkBare(b *testing.B) {
 		{1, 1, 1, 128}, {8, 1, 1, 128}, {64, 1, 1, 128}, {1000, 1, 1, 128}, {4, 256, 1, 128}, {4, 64, 64, 128},
 		{4, 256, 1, 1024}, {4, 32, 64, 1024}, {4, 64, 1, 64 << 10},
 	} {
-		b.Run(fmt.Sprintf("callers=%dx%d/batch=%d/size=%d", x.callers, x.depth, x.batch, x.size), func(b *testing.B) {
-			benchBare(b, x.callers, x.depth, x.batch, x.size)
-		})
+		for _, ring := range []int64{256 << 20, 0} {
+			name := fmt.Sprintf("callers=%dx%d/batch=%d/size=%d/grows=%v", x.callers, x.depth, x.batch, x.size, ring == 0)
+			b.Run(name, func(b *testing.B) {
+				benchBare(b, ring, x.callers, x.depth, x.batch, x.size)
+			})
+		}
 	}
 }
 
-func benchBare(b *testing.B, callers, depth, batch, size int) {
-	const ring = 256 << 20
+// benchBare writes over and over to ring bytes, or, without, to a file that grows: what
+// those can reach of whom nothing is deleted.
+func benchBare(b *testing.B, ring int64, callers, depth, batch, size int) {
 	f, err := os.Create(b.TempDir() + "/ring")
 	if err != nil {
 		b.Fatal(err)
@@ -182,7 +200,7 @@ func benchBare(b *testing.B, callers, depth, batch, size int) {
 			buf, waiting = spare[:0], told[:0]
 			room.Broadcast()
 			mu.Unlock()
-			if at+int64(len(out)) > ring {
+			if ring > 0 && at+int64(len(out)) > ring {
 				at = 0
 			}
 			f.WriteAt(out, at)
@@ -200,7 +218,7 @@ func benchBare(b *testing.B, callers, depth, batch, size int) {
 	end := make(chan struct{})
 	b.SetBytes(int64(size))
 	b.ResetTimer()
-	start := time.Now()
+	start, cpu := time.Now(), cpuTime()
 	for range callers {
 		go func() {
 			w := &window{make(chan struct{}, depth)}
@@ -230,7 +248,7 @@ func benchBare(b *testing.B, callers, depth, batch, size int) {
 		<-end
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
+	report(b, start, cpu)
 	mu.Lock()
 	stop = true
 	wake.Signal()

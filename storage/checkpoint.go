@@ -38,7 +38,7 @@ func (s *Store) nudgeSettler() {
 
 // reclaim notes that nothing of r is live.
 func (s *Store) reclaim(r *run) {
-	if r.file == 0 || r.size < 1<<20 {
+	if r.file == 0 && len(r.refs) == 0 || max(r.size, r.payload) < 1<<20 {
 		return // it goes when something else is to do
 	}
 	s.settler.mu.Lock()
@@ -198,7 +198,7 @@ func (s *Store) checkpoint(cut Position) error {
 	t.mu.Lock()
 	t.mu.space = false
 	t.mu.Unlock()
-	p := &settling{s: s, cut: cut, frames: map[*block][]byte{}, pace: &pace{stop: s.stop, hurry: s.hurry}}
+	p := &settling{s: s, cut: cut, frames: map[*block][]byte{}, evict: map[uint64]bool{}, pace: &pace{stop: s.stop, hurry: s.hurry}}
 	if err := p.run(); err != nil {
 		return err
 	}
@@ -216,6 +216,7 @@ func (s *Store) checkpoint(cut Position) error {
 	for _, l := range drops {
 		l.unstore(s, b)
 	}
+	gone := s.forgetKept(b)
 	set(b, []byte{keyCheckpoint}, s.checkpointRow(cut))
 	if err := s.journal.sync(); err != nil {
 		return err
@@ -235,6 +236,9 @@ func (s *Store) checkpoint(cut Position) error {
 		if err := s.segments.remove(r); err != nil {
 			return err
 		}
+	}
+	if err := s.discard(gone); err != nil {
+		return err
 	}
 	if err := s.journal.release(cut); err != nil {
 		return err
@@ -332,6 +336,7 @@ func (l *Log) unstore(s *Store, b *pebble.Batch) {
 			b.Delete(logKey2(keyChunk, l.id, int64(r.from)), nil)
 		}
 		s.segments.forget(r)
+		s.refer(r, -1)
 		s.retire(r)
 	}
 }
@@ -341,8 +346,11 @@ func (s *Store) hurry() bool {
 	s.settler.mu.Lock()
 	waiting := s.settler.mu.waiting > 0
 	s.settler.mu.Unlock()
-	return waiting || s.closed.Load() || s.journal.pending() > s.o.JournalBytes*3/4
+	return waiting || s.closed.Load() || s.behind()
 }
+
+// behind reports whether settling does not keep up.
+func (s *Store) behind() bool { return s.journal.pending() > s.o.JournalBytes*3/4 }
 
 // barrier waits until every transaction committed so far is on disk.
 func (s *Store) barrier() error {

@@ -37,6 +37,8 @@
 // its state, flushes the index, and gives the file back to the journal. Segments are files,
 // or values of the index where they are small. They are never changed: small
 // neighbours are merged, and those of which little is live are written anew.
+// When entries come in faster than they can be copied, the file is not given back but kept,
+// and segments refer to the Data in it (keep.go), so that bulk is written once.
 // A row of the index may reflect deletes that are not durable yet, so it is
 // committed only after they are (Store.barrier). While the journal is full, Begin
 // waits.
@@ -61,7 +63,7 @@
 // # On disk
 //
 //	LOCK             held by the process that uses the directory
-//	journal/         files of frames: journal.go, frame.go; operations: op.go
+//	journal/         files of frames: journal.go, frame.go; operations: op.go; kept ones: keep.go
 //	segments/        segment files: segment.go
 //	index/           Pebble; its keys: index.go, run.go
 //

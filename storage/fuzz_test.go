@@ -57,7 +57,7 @@ func FuzzOps(f *testing.F) {
 				continue
 			}
 			var e Entry
-			if err := decodeEntry(b, uint32(at), &e); err != nil {
+			if _, err := decodeEntry(b, uint32(at), &e); err != nil {
 				t.Fatal(err)
 			}
 			if e.Count < 1 || e.Offset < 0 || e.Next() < e.Offset {
@@ -67,7 +67,7 @@ func FuzzOps(f *testing.F) {
 			var d sharedData
 			again := d.append(make([]byte, frameHeader), &block{}, o.log, &e)
 			var x Entry
-			if err := decodeEntry(again, frameHeader, &x); err != nil || !equalEntry(&e, &x) {
+			if _, err := decodeEntry(again, frameHeader, &x); err != nil || !equalEntry(&e, &x) {
 				t.Fatalf("%+v became %+v, %v", e, x, err)
 			}
 		}
@@ -99,7 +99,7 @@ func FuzzJournal(f *testing.F) {
 		w, _ := fs.Create("data/journal/000001.journal", vfs.WriteCategoryUnspecified)
 		w.Write(bytes.Clone(file))
 		w.Close()
-		j, err := openJournal(fs, "data/journal", 1<<20, 2, Sync, testOptions(fs).Log)
+		j, err := openJournal(fs, "data/journal", 1<<20, 2, Sync, testOptions(fs).Log, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func sampleSegment() []byte {
 		if i%3 == 0 {
 			e.Key = []byte("key")
 		}
-		b.add(&e)
+		b.add(&stored{Entry: e, len: len(e.Data), crc: checksum(e.Data)})
 	}
 	b.finish()
 	return buf.Bytes()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -30,8 +31,15 @@ type journal interface {
 	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
 	// begins is the first position it had when it was opened, 1 if it had none.
 	begins() Position
-	// release says that nothing up to pos is needed any more.
+	// release says that nothing up to pos is needed any more, but for kept files.
 	release(pos Position) error
+	// filled is the oldest file, if all it holds is up to pos and it is not written to
+	// any more: how many bytes it has, and how many per second were written.
+	filled(pos Position) (f *journalFile, used, rate int64)
+	// keepFile has a file kept when it is released, until it is discarded, and returns
+	// its last position. discard may use it again, or must remove it.
+	keepFile(f *journalFile) Position
+	discard(num uint64, reuse bool) error
 	// sync makes everything proposed so far safe, whatever the durability.
 	sync() error
 	// pending is how many bytes are held and not released, oldest the position up
@@ -60,8 +68,8 @@ type place struct {
 //	24 first   u64  position of the first frame
 //	32 -       u32  0
 //
-// Files are of fixed size and used again when all they hold is released; what a
-// file held before is told apart by epoch and position.
+// Files are of fixed size and used again when all they hold is released and they are not
+// kept; what a file held before is told apart by epoch and position.
 const (
 	journalMagic   = 0x4c4e52554f4a5654 // "TVJOURNL"
 	journalVersion = 1
@@ -70,6 +78,7 @@ const (
 )
 
 type journalFile struct {
+	num   uint64
 	name  string
 	f     vfs.File
 	epoch uint64
@@ -77,7 +86,11 @@ type journalFile struct {
 	last  Position // guarded by diskJournal.mu
 	used  int64    // what it holds; set when the next one is begun
 	size  int64    // what has been written once; guarded likewise
+	kept  bool     // guarded likewise
 	dirty atomic.Bool
+	// When it was begun, and how long it took to fill.
+	began time.Time
+	took  time.Duration
 
 	// open is read-locked by readers of what the journal may release meanwhile.
 	open struct {
@@ -150,6 +163,9 @@ type diskJournal struct {
 	broken atomic.Pointer[error] // a sync failed: none is tried again
 	held   atomic.Int64          // bytes of the files before the current one
 	used   atomic.Int64          // bytes of the current one
+	// Files are being kept: new ones are not written in advance, which would be to
+	// write everything twice after all.
+	keeping atomic.Bool
 
 	failed func(error) // hears of a sync that failed in the background
 
@@ -158,9 +174,9 @@ type diskJournal struct {
 		sync.Mutex
 		files     []*journalFile // in order, the current one last
 		free      []*journalFile
-		named     int  // number in the last file name
-		preparing bool // or failed to, since the current file was begun
-		noSpare   bool // it failed
+		named     uint64 // number in the last file name
+		preparing bool   // or failed to, since the current file was begun
+		noSpare   bool   // it failed
 		closed    bool
 		timer     *time.Timer // of the background sync, if one is due
 	}
@@ -169,7 +185,9 @@ type diskJournal struct {
 
 var zeros [blockSize]byte
 
-func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger) (*diskJournal, error) {
+// openJournal opens the files in dir, but for those of kept: of these only the ones that
+// may have to be replayed.
+func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger, kept map[uint64]bool) (*diskJournal, error) {
 	j := &diskJournal{fs: fs, dir: dir, fileSize: fileSize, keep: keep, mode: mode, log: log}
 	if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -179,14 +197,18 @@ func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durabilit
 		return nil, err
 	}
 	for _, name := range names {
-		var n int
+		var n uint64
 		if base, ok := strings.CutSuffix(name, journalSuffix); !ok {
 			continue
 		} else if _, err := fmt.Sscanf(base, "%d", &n); err != nil {
 			continue
 		}
 		j.mu.named = max(j.mu.named, n)
-		if err := j.adopt(fs.PathJoin(dir, name)); err != nil {
+		replayed, isKept := kept[n]
+		if isKept && !replayed {
+			continue
+		}
+		if err := j.adopt(n, isKept); err != nil {
 			j.closeFiles()
 			return nil, err
 		}
@@ -206,7 +228,8 @@ func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durabilit
 }
 
 // adopt opens an existing file and finds out what it holds.
-func (j *diskJournal) adopt(name string) error {
+func (j *diskJournal) adopt(num uint64, kept bool) error {
+	name := journalName(j.fs, j.dir, num)
 	f, err := j.fs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -216,7 +239,7 @@ func (j *diskJournal) adopt(name string) error {
 		f.Close()
 		return err
 	}
-	jf := &journalFile{name: name, f: f, size: st.Size()}
+	jf := &journalFile{num: num, name: name, f: f, size: st.Size(), kept: kept}
 	b := make([]byte, journalHeader)
 	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		f.Close()
@@ -231,14 +254,26 @@ func (j *diskJournal) adopt(name string) error {
 			return err
 		}
 		if !ok {
-			j.mu.free = append(j.mu.free, jf)
-			return nil
+			return j.freeFile(jf)
 		}
 		j.log.Warn("storage: journal file has no valid header, going by its frames", "file", name)
 		jf.epoch, jf.first = fr.epoch, fr.pos
 	}
 	j.mu.files = append(j.mu.files, jf)
 	return nil
+}
+
+// freeFile puts a file aside for reuse, unless it is kept.
+func (j *diskJournal) freeFile(f *journalFile) error {
+	if f.kept {
+		return f.close()
+	}
+	j.mu.free = append(j.mu.free, f)
+	return nil
+}
+
+func journalName(fs vfs.FS, dir string, num uint64) string {
+	return fs.PathJoin(dir, fmt.Sprintf("%06d%s", num, journalSuffix))
 }
 
 // propose implements journal. The local disk answers before it returns.
@@ -339,9 +374,11 @@ func (j *diskJournal) roll(first Position) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f.last = first - 1
+	f.began = time.Now()
 	j.mu.files = append(j.mu.files, f)
 	if j.cur != nil {
 		j.cur.used = j.off
+		j.cur.took = f.began.Sub(j.cur.began)
 		j.held.Add(j.off)
 	}
 	j.cur, j.off = f, blockSize
@@ -355,8 +392,9 @@ func (j *diskJournal) roll(first Position) error {
 func (j *diskJournal) create() (*journalFile, error) {
 	j.mu.Lock()
 	j.mu.named++
-	name := j.fs.PathJoin(j.dir, fmt.Sprintf("%06d%s", j.mu.named, journalSuffix))
+	num := j.mu.named
 	j.mu.Unlock()
+	name := journalName(j.fs, j.dir, num)
 	f, err := j.fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
@@ -365,7 +403,7 @@ func (j *diskJournal) create() (*journalFile, error) {
 		f.Close()
 		return nil, err
 	}
-	return &journalFile{name: name, f: f}, nil
+	return &journalFile{num: num, name: name, f: f}, nil
 }
 
 func syncDir(fs vfs.FS, dir string) error {
@@ -380,7 +418,7 @@ func syncDir(fs vfs.FS, dir string) error {
 func (j *diskJournal) prepare() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.mu.preparing || j.mu.closed || len(j.mu.free) > 0 || len(j.mu.files) > j.keep {
+	if j.keeping.Load() || j.mu.preparing || j.mu.closed || len(j.mu.free) > 0 || len(j.mu.files) > j.keep {
 		return
 	}
 	j.mu.preparing = true
@@ -482,13 +520,15 @@ func (j *diskJournal) read(pos Position, p place) ([]byte, error) {
 }
 
 func (j *diskJournal) release(pos Position) error {
-	var old []*journalFile
+	var old, kept []*journalFile
 	j.mu.Lock()
 	for len(j.mu.files) > 0 && j.mu.files[0] != j.cur && j.mu.files[0].last <= pos {
 		f := j.mu.files[0]
 		j.mu.files = j.mu.files[1:]
 		j.held.Add(-f.used)
-		if len(j.mu.free) < j.keep && f.size <= j.fileSize {
+		if j.keeping.Store(f.kept); f.kept {
+			kept = append(kept, f)
+		} else if len(j.mu.free) < j.keep && f.size <= j.fileSize {
 			j.mu.free = append(j.mu.free, f)
 		} else {
 			old = append(old, f)
@@ -496,10 +536,71 @@ func (j *diskJournal) release(pos Position) error {
 	}
 	j.mu.Unlock()
 	var errs error
+	for _, f := range kept {
+		errs = errors.Join(errs, f.close())
+	}
 	for _, f := range old {
 		errs = errors.Join(errs, f.close(), j.fs.Remove(f.name))
 	}
 	return errs
+}
+
+func (j *diskJournal) filled(pos Position) (f *journalFile, used, rate int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.mu.files) == 0 || j.mu.files[0] == j.cur || j.mu.files[0].last > pos {
+		return nil, 0, 0
+	}
+	f = j.mu.files[0]
+	if f.took > 0 {
+		rate = int64(float64(f.used) / f.took.Seconds())
+	}
+	return f, f.used, rate
+}
+
+func (j *diskJournal) keepFile(f *journalFile) Position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f.kept = true
+	return f.last
+}
+
+func (j *diskJournal) discard(num uint64, reuse bool) error {
+	j.mu.Lock()
+	for _, f := range j.mu.files {
+		if f.num == num {
+			// Its frames are needed: it goes with them.
+			f.kept = false
+			j.mu.Unlock()
+			return nil
+		}
+	}
+	reuse = reuse && len(j.mu.free) < j.keep
+	j.mu.Unlock()
+	f := &journalFile{num: num, name: journalName(j.fs, j.dir, num)}
+	if reuse {
+		var err error
+		if f.f, err = j.fs.OpenReadWrite(f.name, vfs.WriteCategoryUnspecified); err != nil {
+			return err
+		}
+		st, err := f.f.Stat()
+		if err != nil {
+			return errors.Join(err, f.close())
+		}
+		if f.size = st.Size(); f.size <= j.fileSize {
+			j.mu.Lock()
+			j.mu.free = append(j.mu.free, f)
+			j.mu.Unlock()
+			return nil
+		}
+		if err := f.close(); err != nil {
+			return err
+		}
+	}
+	if err := j.fs.Remove(f.name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (j *diskJournal) pending() int64 { return j.held.Load() + j.used.Load() }
@@ -566,7 +667,9 @@ func (j *diskJournal) replay(from Position, f func(Position, place, []byte) erro
 			limit = files[i+1].first
 		}
 		if limit <= next {
-			j.mu.free = append(j.mu.free, jf)
+			if err := j.freeFile(jf); err != nil {
+				return 0, err
+			}
 			continue
 		}
 		j.mu.files = append(j.mu.files, jf)

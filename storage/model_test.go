@@ -179,16 +179,17 @@ func (l *oracleLog) lastTimes() (all []int64) {
 
 // model runs one seed.
 type model struct {
-	t    testing.TB
-	rng  *rand.Rand
-	fs   *crashFS
-	s    *Store
-	o    Options
-	logs []*Log
-	txs  [][]change // all that were issued since the base
-	base *oracle    // the state before them
-	sent uint64     // number of the last transaction
-	kept uint64     // number of the last one in base
+	t     testing.TB
+	rng   *rand.Rand
+	fs    *crashFS
+	s     *Store
+	o     Options
+	logs  []*Log
+	txs   [][]change // all that were issued since the base
+	base  *oracle    // the state before them
+	sent  uint64     // number of the last transaction
+	kept  uint64     // number of the last one in base
+	kepts int        // kept files when they were counted
 
 	acked  atomic.Uint64
 	failed atomic.Bool
@@ -430,6 +431,7 @@ func (m *model) settleUp(k uint64) {
 // check compares everything with the oracle. restarted: volatile things are gone.
 func (m *model) check() {
 	m.t.Helper()
+	m.countKept()
 	o := m.base
 	n := 0
 	m.s.Logs(func(l *Log) { n++ })
@@ -642,6 +644,9 @@ func (m *model) options() {
 	m.o.segmentBytes = 4 << 10 << m.rng.IntN(4)
 	m.o.chunkBytes = 256 << m.rng.IntN(5)
 	m.o.reserveOffsets = 16
+	if m.rng.IntN(3) > 0 {
+		m.o.copyRate = 1 // what is live enough is kept
+	}
 	m.o.mergeRuns = 1 + m.rng.IntN(5)
 	if m.rng.IntN(4) == 0 {
 		m.o.Durability = Interval + Durability(m.rng.IntN(2))
@@ -687,7 +692,36 @@ func runModel(t testing.TB, seed uint64) {
 }
 
 func TestModel(t *testing.T) {
+	t.Cleanup(func() {
+		if *flagSeed == 0 && (modelKept.Load() == 0 || modelGone.Load() == 0) {
+			t.Errorf("%d times entries were in kept files, %d times such a file went", modelKept.Load(), modelGone.Load())
+		}
+	})
 	eachSeed(t, 250, runModel)
+}
+
+// What the model test has seen: read from kept files, and fewer of them than before.
+var modelKept, modelGone atomic.Int64
+
+// countKept sees to it that the model test is about kept files too.
+func (m *model) countKept() {
+	n := 0
+	m.s.Logs(func(l *Log) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, r := range l.mu.runs {
+			n += len(r.refs)
+		}
+	})
+	if n > 0 {
+		modelKept.Add(1)
+	}
+	m.s.settler.work.Lock()
+	defer m.s.settler.work.Unlock()
+	if k := len(m.s.kept); k < m.kepts {
+		modelGone.Add(1)
+	}
+	m.kepts = len(m.s.kept)
 }
 
 // dump prints what a failed comparison needs.

@@ -251,6 +251,7 @@ type op struct {
 	id       uint64 // note: owner; logs: next
 	key, val []byte
 	entry    Entry
+	dataAt   int // where the entry's Data begins
 }
 
 // next decodes the operation at r.at, where r.b is a whole frame. It reports
@@ -270,6 +271,7 @@ func (r *reader) next(o *op) bool {
 		r.envelope(e)
 		if o.kind == opAppend {
 			e.Data = r.bytes()
+			o.dataAt = r.at - len(e.Data)
 		} else {
 			n, at := r.uv(), r.uv()
 			if r.err == nil && (at > uint64(start) || n > uint64(start)-at || at < frameHeader) {
@@ -277,6 +279,7 @@ func (r *reader) next(o *op) bool {
 			}
 			if r.err == nil {
 				e.Data = r.b[at : at+n : at+n]
+				o.dataAt = int(at)
 			}
 		}
 		if e.Offset > math.MaxInt64-Offset(e.Count) {
@@ -302,13 +305,13 @@ func (r *reader) next(o *op) bool {
 	return r.err == nil
 }
 
-// decodeEntry reads the append at that place of a frame.
-func decodeEntry(frame []byte, at uint32, e *Entry) error {
+// decodeEntry reads the append at that place of a frame. It returns where Data begins.
+func decodeEntry(frame []byte, at uint32, e *Entry) (data int, err error) {
 	r := reader{b: frame, at: int(at)}
 	var o op
 	if !r.next(&o) || (o.kind != opAppend && o.kind != opAppendRef) {
-		return errShort
+		return 0, errShort
 	}
 	*e = o.entry
-	return nil
+	return o.dataAt, nil
 }

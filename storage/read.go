@@ -228,7 +228,7 @@ func (l *Log) load(it *item, e *Entry) (bool, error) {
 }
 
 func (l *Log) decode(it *item, buf []byte, e *Entry) error {
-	if err := decodeEntry(buf, it.at, e); err != nil {
+	if _, err := decodeEntry(buf, it.at, e); err != nil {
 		return &CorruptError{Where: fmt.Sprintf("log %d offset %d", l.id, it.offset), Why: err.Error()}
 	}
 	e.Volatile = it.blk.volatile

@@ -23,15 +23,12 @@ type StateMachine interface {
 	Checkpoint(at Position, set func(key, value []byte)) error
 }
 
-// rebuild replays the journal into Logs and index.
-func (s *Store) rebuild() error {
+// rebuild replays the journal into Logs and index. files are the numbers of the segments'
+// files.
+func (s *Store) rebuild(files map[uint64]bool) error {
 	indexed, err := s.index.position()
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
-	}
-	files, err := s.loadRows()
-	if err != nil {
-		return err
 	}
 	last, err := s.journal.replay(s.checkpointed+1, func(pos Position, p place, frame []byte) error {
 		return s.reapply(pos, p, frame, pos > indexed)
@@ -47,7 +44,10 @@ func (s *Store) rebuild() error {
 	if err := s.segments.sweep(files); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	// The index may be ahead only if the operating system lost what it was to sync.
+	if indexed > last {
+		// The index is given what is in the journal only.
+		s.o.Log.Error("storage: journal is damaged: frames are lost", "first", uint64(last+1), "count", uint64(indexed-last))
+	}
 	last = max(last, indexed, s.checkpointed)
 	s.seq.pos = last
 	s.applied.Store(uint64(last))
@@ -99,6 +99,17 @@ func (s *Store) loadRows() (files map[uint64]bool, err error) {
 	if err != nil {
 		return nil, err
 	}
+	err = s.index.scan([]byte{keyKept}, func(k, v []byte) bool {
+		if f, err := parseKept(k, v); err != nil {
+			note(err)
+		} else {
+			s.kept[f.num] = f
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
 	files = map[uint64]bool{}
 	s.segments.next.Store(1)
 	err = s.index.scan([]byte{keyRun}, func(k, v []byte) bool {
@@ -111,6 +122,7 @@ func (s *Store) loadRows() (files map[uint64]bool, err error) {
 			files[r.file] = true
 			s.segments.next.Store(max(s.segments.next.Load(), r.file+1))
 		}
+		s.refer(r, 1)
 		if l := s.logs.byID[id]; l != nil {
 			l.mu.runs = append(l.mu.runs, r)
 			l.mu.bytes += r.bytes

@@ -17,11 +17,26 @@ type run struct {
 	payload  int64 // sum of Key, ID and Data lengths of its entries
 	each     int64 // payload of each of its messages, 0 = not all equal
 	maxTime  int64
+	refs     []dataRef // kept files with Data of its entries
 
 	// Guarded by Log.mu:
 	bytes int64 // payload of live entries, an estimate unless exact
 	exact bool
 	dirty bool // bytes or exact changed since the index has them
+}
+
+// dataRef says how much of a run's payload is in a kept file.
+type dataRef struct {
+	file    uint64
+	payload int64
+}
+
+// cost is about how many bytes writing the run again takes.
+func (r *run) cost() int64 {
+	if len(r.refs) > 0 {
+		return r.size
+	}
+	return max(r.bytes, 1)
 }
 
 // The index keeps, log and offset as big-endian u64 so that keys sort:
@@ -32,16 +47,19 @@ type run struct {
 //	                the journal.
 //	'h' log page    holes: a bitmap of 4096 offsets, empty if all are holes
 //	'r' log from    a segment: u8 version, to uv, file uv, size uv, entries uv, payload uv,
-//	                each uv, bytes uv, exact u8, maxTime u64
+//	                each uv, bytes uv, exact u8, maxTime u64, then for each kept file with Data
+//	                of its entries: number uv, payload uv
 //	'c' log from    a segment's bytes, if it is small
+//	'd' number      a journal file that is kept: u8 version, last position uv, size uv
 //	'n'             the checkpoint: u8 version, position uv, next log uv, reserved logs uv, now u64
 const (
 	keyLog        = 'l'
 	keyHoles      = 'h'
 	keyRun        = 'r'
 	keyChunk      = 'c'
+	keyKept       = 'd'
 	keyCheckpoint = 'n'
-	rowVersion    = 2
+	rowVersion    = 3
 )
 
 func logKey(kind byte, id LogID) []byte {
@@ -62,7 +80,12 @@ func (r *run) row() []byte {
 		exact = 1
 	}
 	b = append(b, exact)
-	return binary.LittleEndian.AppendUint64(b, uint64(r.maxTime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.maxTime))
+	for _, d := range r.refs {
+		b = binary.AppendUvarint(b, d.file)
+		b = binary.AppendUvarint(b, uint64(d.payload))
+	}
+	return b
 }
 
 // rowReader checks the version of an index row.
@@ -88,6 +111,9 @@ func parseRun(key, value []byte) (LogID, *run, error) {
 	x.to, x.file, x.size, x.entries = r.offset(), uint64(n()), n(), n()
 	x.payload, x.each, x.bytes, x.exact = n(), n(), n(), r.u8() == 1
 	x.maxTime = int64(r.u64())
+	for r.err == nil && r.at < len(r.b) {
+		x.refs = append(x.refs, dataRef{r.uv(), n()})
+	}
 	if r.err == nil && (x.from >= x.to || x.from < 0) {
 		r.fail(errField)
 	}

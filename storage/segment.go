@@ -10,25 +10,28 @@ import (
 )
 
 // A segment holds settled entries of one Log and is never changed. It is a file, or
-// a value of the index if it is small:
+// a value of the index if it is small. The entries of a block have their Data in the
+// segment, or all in one journal file that is kept (see keep.go):
 //
-//	data      the entries' Data, back to back in offset order
+//	data      Data of entries, back to back in offset order
 //	blocks    the entries' envelopes, some per block; for each entry:
 //	            offset uv     minus the block's first
 //	            envelope      see op.go
 //	            length uv     of its Data
 //	            crc u32       crc32c of its Data
+//	            at uv         where its Data begins, if that is in a kept file
 //	index     for each block:
 //	            first u64     offset of its first entry
-//	            data u64      where that entry's Data begins
+//	            data u64      where that entry's Data begins, if it is in the segment
 //	            at u64        where the block begins
 //	            length u32    of the block
 //	            crc u32       crc32c of the block
 //	            maxTime u64   the largest Time in it
+//	            file u64      number of the kept file with the Data; 0 = the segment
 //	footer    fixed size, at the end:
 //	         0  magic u64     "TVSEGMNT"
 //	         8  crc u32       crc32c of the index, then of the footer from 12 on
-//	        12  version u32   1
+//	        12  version u32   2
 //	        16  log u64
 //	        24  first u64     offset of the first entry
 //	        32  next u64      offset after the last entry
@@ -40,9 +43,9 @@ import (
 //	        80  -  u64        0
 const (
 	segmentMagic   = 0x544e4d4745535654 // "TVSEGMNT"
-	segmentVersion = 1
+	segmentVersion = 2
 	footerSize     = 88
-	indexEntrySize = 40
+	indexEntrySize = 48
 	// A block ends when it has so many bytes or entries: what is read to find one entry.
 	maxBlockBytes   = 4 << 10
 	maxBlockEntries = 128
@@ -53,6 +56,7 @@ type indexEntry struct {
 	data, at int64
 	len, crc uint32
 	maxTime  int64
+	file     uint64
 }
 
 type footer struct {
@@ -75,28 +79,39 @@ type segmentBuilder struct {
 	count  int // of its entries
 }
 
-func (b *segmentBuilder) add(e *Entry) error {
+// add takes in an entry. Its Data is written if it is not in a kept file.
+func (b *segmentBuilder) add(e *stored) error {
+	if b.count > 0 && b.index[len(b.index)-1].file != e.file {
+		b.endBlock()
+	}
 	if b.count == 0 {
 		b.start = len(b.blocks)
-		b.index = append(b.index, indexEntry{first: e.Offset, data: b.f.data, maxTime: math.MinInt64})
+		b.index = append(b.index, indexEntry{first: e.Offset, data: b.f.data, maxTime: math.MinInt64, file: e.file})
 		if b.f.entries == 0 {
 			b.f.first, b.f.maxTime = e.Offset, math.MinInt64
 		}
 	}
 	x := &b.index[len(b.index)-1]
 	b.blocks = binary.AppendUvarint(b.blocks, uint64(e.Offset-x.first))
-	b.blocks = appendEnvelope(b.blocks, e)
-	b.blocks = binary.AppendUvarint(b.blocks, uint64(len(e.Data)))
-	b.blocks = binary.LittleEndian.AppendUint32(b.blocks, checksum(e.Data))
+	b.blocks = appendEnvelope(b.blocks, &e.Entry)
+	b.blocks = binary.AppendUvarint(b.blocks, uint64(e.len))
+	b.blocks = binary.LittleEndian.AppendUint32(b.blocks, e.crc)
+	if e.file != 0 {
+		b.blocks = binary.AppendUvarint(b.blocks, uint64(e.at))
+	} else {
+		b.f.data += int64(e.len)
+	}
 	b.f.entries++
 	b.f.next = e.Next()
-	b.f.data += int64(len(e.Data))
-	b.f.payload += int64(len(e.Key) + len(e.ID) + len(e.Data))
+	b.f.payload += int64(e.payload())
 	x.maxTime = max(x.maxTime, e.Time)
 	b.f.maxTime = max(b.f.maxTime, e.Time)
 	b.count++
 	if b.count == maxBlockEntries || len(b.blocks)-b.start >= maxBlockBytes {
 		b.endBlock()
+	}
+	if e.file != 0 {
+		return nil
 	}
 	_, err := b.w.Write(e.Data)
 	return err
@@ -130,6 +145,7 @@ func (b *segmentBuilder) finish() error {
 		out = le.AppendUint32(out, x.len)
 		out = le.AppendUint32(out, x.crc)
 		out = le.AppendUint64(out, uint64(x.maxTime))
+		out = le.AppendUint64(out, x.file)
 	}
 	f := &b.f
 	f.blocks = int64(len(b.index))
@@ -154,6 +170,7 @@ type segment struct {
 	footer
 	r     io.ReaderAt
 	index []indexEntry
+	kept  map[uint64]*keptReader // the kept files that it needs
 }
 
 var errSegment = errors.New("segment is not what was written")
@@ -197,6 +214,7 @@ func openSegment(r io.ReaderAt, size int64) (*segment, error) {
 		s.index[i] = indexEntry{
 			first: Offset(le.Uint64(e)), data: int64(le.Uint64(e[8:])), at: int64(le.Uint64(e[16:])),
 			len: le.Uint32(e[24:]), crc: le.Uint32(e[28:]), maxTime: int64(le.Uint64(e[32:])),
+			file: le.Uint64(e[40:]),
 		}
 		x := &s.index[i]
 		if x.at < 0 || x.at > indexAt-int64(x.len) || x.data < 0 || x.data > s.data {
@@ -221,12 +239,13 @@ func (s *segment) block(o Offset) int {
 	return max(0, sort.Search(len(s.index), func(i int) bool { return s.index[i].first > o })-1)
 }
 
-// stored is an entry without its Data, and where that is.
+// stored is an entry, perhaps without its Data, and where that is.
 type stored struct {
 	Entry
-	at  int64
-	len int
-	crc uint32
+	file uint64 // kept file; 0 = the segment
+	at   int64
+	len  int
+	crc  uint32
 }
 
 // payload is the sum of the lengths of Key, ID and Data.
@@ -249,8 +268,16 @@ func (s *segment) envelopes(i int, dst []stored) ([]stored, error) {
 		e.Offset = x.first + r.offset()
 		r.envelope(&e.Entry)
 		n := r.uv()
-		e.crc = r.u32()
-		if r.err == nil && (n > uint64(s.data) || at > s.data-int64(n) || e.Offset < x.first) {
+		e.crc, e.file = r.u32(), x.file
+		if e.file != 0 {
+			at = int64(r.offset())
+			if n > math.MaxInt32 || at > math.MaxInt64-math.MaxInt32 {
+				r.fail(errField)
+			}
+		} else if n > uint64(s.data) || at > s.data-int64(n) {
+			r.fail(errField)
+		}
+		if r.err == nil && e.Offset < x.first {
 			r.fail(errField)
 		}
 		if r.err != nil {
@@ -271,12 +298,19 @@ const maxGap = 16 << 10
 func (s *segment) load(es []stored) (int, error) {
 	for i := 0; i < len(es); {
 		j, end := i+1, es[i].at+int64(es[i].len)
-		for j < len(es) && es[j].at-end <= maxGap {
+		for j < len(es) && es[j].file == es[i].file && es[j].at >= end && es[j].at-end <= maxGap {
 			end = es[j].at + int64(es[j].len)
 			j++
 		}
+		r, size, err := s.source(es[i].file)
+		if err != nil {
+			return i, err
+		}
+		if end > size {
+			return i, fmt.Errorf("%w: too short", errSegment)
+		}
 		b := make([]byte, end-es[i].at)
-		if err := readFull(s.r, b, es[i].at); err != nil {
+		if err := readFull(r, b, es[i].at); err != nil {
 			return i, err
 		}
 		for base := es[i].at; i < j; i++ {
@@ -288,4 +322,16 @@ func (s *segment) load(es []stored) (int, error) {
 		}
 	}
 	return len(es), nil
+}
+
+// source is where Data is, and its size.
+func (s *segment) source(file uint64) (io.ReaderAt, int64, error) {
+	if file == 0 {
+		return s.r, s.data, nil
+	}
+	k := s.kept[file]
+	if k == nil || k.file == nil {
+		return nil, 0, fmt.Errorf("%w: journal file %d, where its data is, is missing", errSegment, file)
+	}
+	return k, k.size, nil
 }

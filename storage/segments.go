@@ -20,13 +20,16 @@ type segments struct {
 	fs    vfs.FS
 	dir   string
 	index *index
-	real  bool // fs is the operating system's
-	next  atomic.Uint64
-	count atomic.Int64 // files
+	// Kept files stay in the directory of the journal.
+	journalDir string
+	real       bool // fs is the operating system's
+	next       atomic.Uint64
+	count      atomic.Int64 // files
 
 	mu struct {
 		sync.Mutex
 		open  map[*run]*list.Element // of *openRun
+		kept  map[uint64]*keptReader
 		lru   list.List
 		bytes int64
 	}
@@ -41,6 +44,7 @@ const (
 // openRun is an opened segment; users and the cache hold references to it.
 type openRun struct {
 	*segment
+	s    *segments
 	run  *run
 	file vfs.File
 	mem  int64
@@ -57,12 +61,19 @@ func (o *openRun) release() {
 		if o.os != nil {
 			o.os.Close()
 		}
+		o.s.releaseAll(o.kept)
 	}
 }
 
-func (s *segments) init(fs vfs.FS, dir string, x *index) error {
-	s.fs, s.dir, s.index, s.real = fs, dir, x, fs == vfs.Default
-	s.mu.open = map[*run]*list.Element{}
+func (s *segments) releaseAll(kept map[uint64]*keptReader) {
+	for _, k := range kept {
+		s.releaseKept(k)
+	}
+}
+
+func (s *segments) init(fs vfs.FS, dir, journalDir string, x *index) error {
+	s.fs, s.dir, s.journalDir, s.index, s.real = fs, dir, journalDir, x, fs == vfs.Default
+	s.mu.open, s.mu.kept = map[*run]*list.Element{}, map[uint64]*keptReader{}
 	return fs.MkdirAll(dir, 0o755)
 }
 
@@ -107,7 +118,7 @@ func (s *segments) acquire(l LogID, r *run) (*openRun, error) {
 		return o, nil
 	}
 	s.mu.Unlock()
-	o, err := s.load(l, r)
+	o, err := s.load(l, r, s.index.get, true)
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +179,16 @@ func (s *segments) remove(r *run) error {
 	return err
 }
 
-func (s *segments) load(l LogID, r *run) (*openRun, error) {
-	o := &openRun{run: r}
+// load opens the segment of a run, and with data the kept files that it refers to. get
+// reads a key of the index.
+func (s *segments) load(l LogID, r *run, get func(key []byte) ([]byte, error), data bool) (*openRun, error) {
+	o := &openRun{s: s, run: r}
 	var at io.ReaderAt
 	where := ""
 	if r.file == 0 {
 		key := logKey2(keyChunk, l, int64(r.from))
 		where = fmt.Sprintf("index key %x", key)
-		b, err := s.index.get(key)
+		b, err := get(key)
 		if err != nil {
 			return nil, err
 		}
@@ -198,6 +211,9 @@ func (s *segments) load(l LogID, r *run) (*openRun, error) {
 	if err == nil && (seg.log != l || seg.first != r.from || seg.next != r.to || seg.entries != r.entries) {
 		err = fmt.Errorf("%w: it is another one", errSegment)
 	}
+	if err == nil && data {
+		seg.kept, err = s.acquireAll(r.refs)
+	}
 	if err != nil {
 		if o.file != nil {
 			o.file.Close()
@@ -205,8 +221,25 @@ func (s *segments) load(l LogID, r *run) (*openRun, error) {
 		return nil, corrupt(where, err)
 	}
 	o.segment = seg
+	o.refs.Store(1)
 	o.mem += int64(len(seg.index)) * indexEntrySize
 	return o, nil
+}
+
+func (s *segments) acquireAll(refs []dataRef) (map[uint64]*keptReader, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	kept := make(map[uint64]*keptReader, len(refs))
+	for _, d := range refs {
+		k, err := s.acquireKept(d.file)
+		if err != nil {
+			s.releaseAll(kept)
+			return nil, err
+		}
+		kept[d.file] = k
+	}
+	return kept, nil
 }
 
 // corrupt marks errors about stored bytes.
@@ -224,8 +257,14 @@ func (s *segments) where(l LogID, r *run) string {
 	return s.name(r.file)
 }
 
-// osFile returns the segment as an *os.File, nil if it is none.
-func (s *segments) osFile(o *openRun) *os.File {
+// osFile returns where Data is as an *os.File, nil if it is none.
+func (s *segments) osFile(o *openRun, kept uint64) *os.File {
+	if kept != 0 {
+		if k := o.kept[kept]; k != nil {
+			return k.os
+		}
+		return nil
+	}
 	if !s.real || o.file == nil {
 		return nil
 	}

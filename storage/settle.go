@@ -1,7 +1,11 @@
 package storage
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -13,6 +17,9 @@ import (
 // mergeRuns is how many runs of about the same size are merged into one.
 const mergeRuns = 8
 
+// maxRefs is how many kept files one segment refers to, about.
+const maxRefs = 64
+
 // segmentBytes is where a segment file ends and the next begins.
 const segmentBytes = 64 << 20
 
@@ -23,7 +30,10 @@ type settling struct {
 	cut    Position
 	pace   *pace
 	frames map[*block][]byte // read in this pass
+	keep   *journalFile      // what is live in it stays there
+	evict  map[uint64]bool   // kept files that are given up
 	batch  *pebble.Batch
+	index  *pebble.Iterator // as it was when the pass began to read it
 	plans  []*plan
 	files  []vfs.File // made since the last commit, and not synced
 	// What the plans hold in memory while they wait to be committed.
@@ -69,11 +79,18 @@ func (p *settling) run() error {
 		if p.batch != nil {
 			p.batch.Close()
 		}
+		if p.index != nil {
+			p.index.Close()
+		}
 		for _, f := range p.files {
 			f.Close()
 		}
 	}()
-	for _, l := range p.s.allLogs() {
+	logs := p.s.allLogs()
+	// In the order of their keys, for which the index is made.
+	slices.SortFunc(logs, func(a, b *Log) int { return cmp.Compare(a.id, b.id) })
+	p.survey(logs)
+	for _, l := range logs {
 		if l.volatile {
 			continue
 		}
@@ -98,16 +115,14 @@ func (p *settling) settle(l *Log) error {
 	}
 	items, settled := l.collectLocked(p.cut)
 	pl := &plan{l: l, settled: settled, moved: settled > l.mu.settled}
-	olds := l.tidyLocked(items)
+	olds := l.tidyLocked(items, p)
 	if !l.mu.dirty && !pl.moved && len(olds) == 0 {
 		l.mu.Unlock()
 		return nil
 	}
 	l.mu.stored = true
 	l.mu.Unlock()
-	if p.batch == nil {
-		p.batch = p.s.index.db.NewBatch()
-	}
+	p.begin()
 	for i, old := range olds {
 		g := group{old: old}
 		var its []item
@@ -121,6 +136,33 @@ func (p *settling) settle(l *Log) error {
 	}
 	p.plans = append(p.plans, pl)
 	return nil
+}
+
+// begin makes a batch unless there is one.
+func (p *settling) begin() {
+	if p.batch == nil {
+		p.batch = p.s.index.db.NewBatch()
+	}
+}
+
+// get returns the value of a key of the index, nil if it has none. It is valid until the
+// next call. Keys are asked for in ascending order, which costs much less than single Gets.
+func (p *settling) get(key []byte) ([]byte, error) {
+	if p.index == nil {
+		var err error
+		if p.index, err = p.s.index.db.NewIter(nil); err != nil {
+			return nil, err
+		}
+	}
+	if !p.index.SeekGE(key) || !bytes.Equal(p.index.Key(), key) {
+		return nil, p.index.Error()
+	}
+	return p.index.ValueAndErr()
+}
+
+// evicts reports whether r refers to a kept file that is given up.
+func (p *settling) evicts(r *run) bool {
+	return slices.ContainsFunc(r.refs, func(d dataRef) bool { return p.evict[d.file] })
 }
 
 // collectLocked copies the live durable items of frames up to cut, and returns
@@ -150,22 +192,27 @@ func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
 //   - by nothing if nothing of it is live,
 //   - when less than half of it is live (an eighth if it is only consumed from its
 //     beginning: the rest may be about to go),
+//   - when it refers to a kept file that is given up,
 //   - with the items, if there are mergeRuns of about the same size: so every entry
 //     is rewritten a few times at most,
 //   - with a neighbour that is replaced, if it is no larger.
-func (l *Log) tidyLocked(items []item) (groups [][]*run) {
+func (l *Log) tidyLocked(items []item, p *settling) (groups [][]*run) {
 	m := &l.mu
 	chunk, limit := int64(l.s.o.chunkBytes), l.s.o.segmentBytes
 	var size int64
 	for i := range items {
-		size += int64(items[i].bytes)
+		if p.keep != nil && items[i].blk.place.file == p.keep {
+			size += refBytes
+		} else {
+			size += int64(items[i].bytes)
+		}
 	}
 	n := len(m.runs)
 	live := func(r *run) int64 {
 		if l.liveInLocked(r) == 0 {
 			return 0
 		}
-		return max(r.bytes, 1)
+		return r.cost()
 	}
 	tail := n
 	for len(items) > 0 {
@@ -181,14 +228,14 @@ func (l *Log) tidyLocked(items []item) (groups [][]*run) {
 		tail, size = k, sum
 	}
 	for i := 0; i < tail; i++ {
-		if !l.sparseLocked(m.runs[i]) {
+		if !l.sparseLocked(m.runs[i], p) {
 			continue
 		}
 		a, b := i, i+1
 		size := live(m.runs[i])
 		for b < tail && size > 0 {
 			next := live(m.runs[b])
-			if !l.sparseLocked(m.runs[b]) && m.runs[b].size > max(size, chunk) || size+next > limit {
+			if !l.sparseLocked(m.runs[b], p) && m.runs[b].size > max(size, chunk) || size+next > limit {
 				break
 			}
 			size += next
@@ -203,9 +250,12 @@ func (l *Log) tidyLocked(items []item) (groups [][]*run) {
 	return groups
 }
 
-func (l *Log) sparseLocked(r *run) bool {
+// refBytes is about what a segment takes for an entry whose Data is elsewhere.
+const refBytes = 64
+
+func (l *Log) sparseLocked(r *run, p *settling) bool {
 	left := l.liveInLocked(r)
-	if left == 0 {
+	if left == 0 || p.evicts(r) {
 		return true
 	}
 	from := max(r.from, l.mu.start)
@@ -239,13 +289,13 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 			}
 			pinned, frame = it.blk, it.blk.pin()
 		}
-		var e Entry
+		var e stored
 		buf, err := frame, error(nil)
 		if buf == nil {
 			buf, err = p.bytes(it.blk)
 		}
 		if err == nil {
-			err = l.decode(it, buf, &e)
+			err = l.decodeStored(it, buf, &e)
 		}
 		if IsCorrupt(err) {
 			p.s.o.Log.Error("storage: an entry is lost", "log", uint64(l.id), "offset", int64(it.offset), "err", err)
@@ -254,11 +304,24 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 		if err != nil {
 			return err
 		}
+		if it.blk.place.file == p.keep {
+			e.file = p.keep.num
+		}
 		if err := w.add(&e); err != nil {
 			return err
 		}
 	}
 	return w.end()
+}
+
+// decodeStored decodes an item, and says where the journal has its Data.
+func (l *Log) decodeStored(it *item, buf []byte, e *stored) error {
+	at, err := decodeEntry(buf, it.at, &e.Entry)
+	if err != nil {
+		return &CorruptError{Where: fmt.Sprintf("log %d offset %d", l.id, it.offset), Why: err.Error()}
+	}
+	e.at, e.len, e.crc = it.blk.place.off+int64(at), len(e.Data), checksum(e.Data)
+	return nil
 }
 
 // bytes returns a frame that is not in memory; each is read once in a pass.
@@ -290,7 +353,7 @@ func (p *settling) copyRun(l *Log, r *run, w *segmentWriter) error {
 		p.s.o.Log.Error("storage: entries are lost", "log", uint64(l.id), "err", err)
 		return nil
 	}
-	o, err := p.s.segments.acquire(l.id, r)
+	o, err := p.s.segments.load(l.id, r, p.get, p.evicts(r))
 	if err != nil {
 		return damaged(err)
 	}
@@ -303,10 +366,18 @@ func (p *settling) copyRun(l *Log, r *run, w *segmentWriter) error {
 			}
 			continue
 		}
+		// Data that stays where it is need not be read.
+		stays := o.index[i].file != 0 && !p.evict[o.index[i].file]
 		for es = l.filter(es, 0, o.next); len(es) > 0; {
-			n, err := o.load(es)
+			n, err := len(es), error(nil)
+			if !stays {
+				n, err = o.load(es)
+			}
 			for k := range es[:n] {
-				if err := w.add(&es[k].Entry); err != nil {
+				if !stays {
+					es[k].file = 0
+				}
+				if err := w.add(&es[k]); err != nil {
 					return err
 				}
 			}
@@ -331,19 +402,31 @@ type segmentWriter struct {
 	k     *sink
 	sizes []size
 	each  int64 // see run.each
+	refs  []dataRef
 }
 
-func (w *segmentWriter) add(e *Entry) error {
-	if w.k != nil && w.b.size()+int64(len(e.Data)) > w.p.s.o.segmentBytes {
+func (w *segmentWriter) add(e *stored) error {
+	if w.k != nil && (w.b.size()+int64(e.len) > w.p.s.o.segmentBytes || len(w.refs) > maxRefs) {
 		if err := w.end(); err != nil {
 			return err
 		}
 	}
-	n := int64(len(e.Key) + len(e.ID) + len(e.Data))
+	n := int64(e.payload())
 	if w.k == nil {
 		w.k = &sink{s: w.p.s, pace: w.p.pace}
 		w.b = segmentBuilder{w: w.k, f: footer{log: w.l.id}}
-		w.sizes, w.each = nil, n
+		w.sizes, w.each, w.refs = nil, n, nil
+	}
+	if e.file != 0 {
+		i := len(w.refs) - 1
+		for i >= 0 && w.refs[i].file != e.file {
+			i--
+		}
+		if i < 0 {
+			i = len(w.refs)
+			w.refs = append(w.refs, dataRef{file: e.file})
+		}
+		w.refs[i].payload += n
 	}
 	if n != w.each || e.Count != 1 {
 		w.each = 0
@@ -365,7 +448,7 @@ func (w *segmentWriter) end() error {
 	f := &w.b.f
 	r := &run{
 		from: f.first, to: f.next, file: w.k.num, size: w.k.n, entries: f.entries, payload: f.payload,
-		maxTime: f.maxTime, each: w.each, exact: true,
+		maxTime: f.maxTime, each: w.each, exact: true, refs: w.refs,
 	}
 	if r.file == 0 {
 		set(w.p.batch, logKey2(keyChunk, w.l.id, int64(r.from)), w.k.buf)
@@ -491,6 +574,7 @@ func (pl *plan) install(s *Store) {
 			l.countLocked(f)
 			f.dirty = f.bytes != was
 			m.bytes += f.bytes
+			s.refer(f.run, 1)
 			runs = append(runs, f.run)
 		}
 		at := len(m.runs)
@@ -511,6 +595,7 @@ func (pl *plan) install(s *Store) {
 	l.mu.Unlock()
 	for _, r := range old {
 		s.segments.forget(r)
+		s.refer(r, -1)
 		s.retire(r)
 	}
 }

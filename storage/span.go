@@ -1,6 +1,9 @@
 package storage
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // Span is a run of stored bytes: the Data of consecutive entries, back to back,
 // either in memory or in a file.
@@ -95,12 +98,12 @@ func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more
 	if err != nil {
 		return p.run.to, false, err
 	}
-	file := l.s.segments.osFile(o)
-	if file != nil {
-		s.held = append(s.held, o)
-	} else {
-		defer o.release()
+	if !l.holds(p.run) {
+		// What it refers to may be in use again.
+		o.release()
+		return p.from, true, errReplaced
 	}
+	s.held = append(s.held, o)
 	where := func(err error) error { return corrupt(l.s.segments.where(l.id, p.run), err) }
 	var buf [maxBlockEntries]stored
 	for i := o.block(p.from); i < len(o.index) && o.index[i].first < p.to; i++ {
@@ -116,7 +119,7 @@ func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more
 				break
 			}
 		}
-		if file != nil {
+		if file := l.s.segments.osFile(o, o.index[i].file); file != nil {
 			for k := range es {
 				s.addFile(file, es[k].at, int64(es[k].len))
 			}
@@ -137,6 +140,8 @@ func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more
 	}
 	return p.to, true, nil
 }
+
+var errReplaced = errors.New("storage: segment was replaced")
 
 // addFile adds a file range, extending the last one if it goes on there.
 func (s *Spans) addFile(f *os.File, at, n int64) {

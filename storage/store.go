@@ -48,6 +48,7 @@ type Options struct {
 	// set aside for volatile entries.
 	segmentBytes   int64
 	chunkBytes     int
+	copyRate       int64 // journal files that were filled faster may be kept
 	reserveOffsets Offset
 	mergeRuns      int
 }
@@ -83,6 +84,9 @@ func (o *Options) defaults() {
 	if o.segmentBytes <= 0 {
 		o.segmentBytes = segmentBytes
 	}
+	if o.copyRate <= 0 {
+		o.copyRate = backgroundRate
+	}
 	if o.mergeRuns <= 0 {
 		o.mergeRuns = mergeRuns
 	}
@@ -117,6 +121,7 @@ type Store struct {
 	segments  segments
 	settler   settler
 	alarm     alarm
+	kept      map[uint64]*keptFile
 	// checkpointed is the position of the last checkpoint: frames up to it are not
 	// needed any more. The settler's.
 	checkpointed Position
@@ -174,6 +179,7 @@ func Open(o Options) (*Store, error) {
 	q.tx.s = s
 	q.nextLog = 1
 	s.logs.byID = map[LogID]*Log{}
+	s.kept = map[uint64]*keptFile{}
 	if err := s.open(); err != nil {
 		close(s.stop)
 		s.release()
@@ -197,21 +203,26 @@ func (s *Store) open() error {
 		return err
 	}
 	s.guard.armed.Store(true)
+	files, err := s.loadRows()
+	if err != nil {
+		return err
+	}
+	journalDir := o.FS.PathJoin(o.Dir, "journal")
 	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
-	j, err := openJournal(o.FS, o.FS.PathJoin(o.Dir, "journal"), o.JournalFileBytes, keep, o.Durability, o.Log)
+	j, err := openJournal(o.FS, journalDir, o.JournalFileBytes, keep, o.Durability, o.Log, s.keptNames())
 	if err != nil {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
 	j.failed = s.fail
 	s.journal = j
 	s.opened.Store(true)
-	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), s.index); err != nil {
+	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), journalDir, s.index); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
 	if err := syncDir(o.FS, o.Dir); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	if err := s.rebuild(); err != nil {
+	if err := s.rebuild(files); err != nil {
 		return err
 	}
 	return s.Err()
