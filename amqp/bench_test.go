@@ -181,7 +181,7 @@ func TestAllocationsPerMessage(t *testing.T) {
 		ceiling    float64
 		octets     float64 // allocated for each of the message's; the disk of persistent ones is memory too
 	}{
-		{"transient", false, 100, 1.5, 8}, {"persistent", true, 100, 1.5, 20},
+		{"transient", false, 100, 0.4, 8}, {"persistent", true, 100, 0.4, 20},
 		{"transient, large", false, 64 << 10, 12, 3.5}, {"persistent, large", true, 64 << 10, 12, 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -77,6 +77,7 @@ type conn struct {
 
 	work  batch // the operations of this read
 	pub   publisher
+	entry core.Entry // what is being stored
 	boxes flight
 
 	reads   atomic.Uint64 // for the heartbeat

@@ -41,7 +41,7 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 		c.holding.Store(true)
 	}
 	for rest := ds; len(rest) > 0; {
-		n, room := atOnce(rest)
+		n, room := k.atOnce(rest)
 		k.deliver(rest[:n], room)
 		c.out.flush()
 		rest = rest[n:]
@@ -54,14 +54,17 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 const (
 	// deliverAtOnce is how much goes to the socket in one write, so that buffers stay small enough to be kept.
 	deliverAtOnce = 256 << 10
-	// deliverExtra is about what a delivery's frames and method add to its entry.
-	deliverExtra = 64
+	// deliverExtra is the most that a delivery's frames, but for all body frames after the first, and a header of
+	// its own add to the entry and the consumer's tag.
+	deliverExtra = 96
 )
 
-// atOnce is how many of ds make one write, at least one, and about how many octets they become.
-func atOnce(ds []core.Delivery) (n, room int) {
+// atOnce is how many of ds make one write, at least one, and how many octets they become, if their entries are this
+// door's.
+func (k *consumer) atOnce(ds []core.Delivery) (n, room int) {
 	for n < len(ds) {
-		size := len(ds[n].Entry.Data) + len(ds[n].Entry.Key) + deliverExtra
+		body := len(ds[n].Entry.Data)
+		size := deliverExtra + len(k.tag) + len(ds[n].Entry.Key) + body + body/(frameMinSize-wire.FrameExtra)*wire.FrameExtra
 		if n > 0 && room+size > deliverAtOnce {
 			break
 		}

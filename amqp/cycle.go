@@ -247,34 +247,34 @@ func (c *conn) run(b *batch, result chan<- error) (rejected bool) {
 // append stores a publish in all its destinations; false means that one of them refused it.
 func (c *conn) append(tx *core.Tx, b *batch, o *op) bool {
 	ok := true
-	e := core.Entry{Count: 1, Format: Format, Priority: o.priority, Data: o.data, Key: o.key}
+	e := &c.entry
+	*e = core.Entry{Count: 1, Format: Format, Priority: o.priority, Data: o.data, Key: o.key}
 	if o.hasTTL {
 		e.Expires = tx.Now() + int64(o.ttl)
 	}
 	ids := b.ids[o.ids.from:o.ids.to]
 	for i, q := range b.queues[o.queues.from:o.queues.to] {
-		to := e
-		to.Volatile = !o.persistent && !isQuorum(q)
-		if len(ids) > 0 && ids[0].at == o.queues.from+i {
-			to.ID, ids = ids[0].id, ids[1:]
+		e.Volatile = !o.persistent && !isQuorum(q)
+		if e.ID = nil; len(ids) > 0 && ids[0].at == o.queues.from+i {
+			e.ID, ids = ids[0].id, ids[1:]
 		}
-		if err := q.Append(tx, &to); err != nil && !isDuplicate(err) {
+		if err := q.Append(tx, e); err != nil && !isDuplicate(err) {
 			ok = false
 		}
 	}
 	for _, s := range b.streams[o.streams.from:o.streams.to] {
-		to := e
-		to.Expires, to.ID = 0, s.id
+		e.Volatile, e.Expires, e.ID, e.Key, e.Data = false, 0, s.id, o.key, o.data
 		if s.ownKey {
-			to.Key, to.Data = s.key, withOwnKey(o.data, o.key)
+			e.Key, e.Data = s.key, withOwnKey(o.data, o.key)
 		}
-		if _, err := s.stream.Append(tx, s.partition, &to, nil); err != nil && !isDuplicate(err) {
+		if _, err := s.stream.Append(tx, s.partition, e, nil); err != nil && !isDuplicate(err) {
 			ok = false
 		}
 	}
 	if !ok && o.undecided != nil {
 		o.undecided.routes.Unlearn(tx)
 	}
+	*e = core.Entry{}
 	return ok
 }
 
