@@ -19,7 +19,7 @@ type options struct {
 
 const (
 	// runSpan is how long a measured run shall take, warmSpan the run before it.
-	runSpan  = 3 * time.Second
+	runSpan  = 2500 * time.Millisecond
 	warmSpan = 400 * time.Millisecond
 	// shortSpan is a run of -short.
 	shortSpan = 300 * time.Millisecond

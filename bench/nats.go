@@ -315,7 +315,7 @@ func jetStreamFlow(t *target, received func([]byte)) (*flow, error) {
 		return fail(err)
 	}
 	f.send = func(body []byte) error {
-		_, err := publisher.PublishAsync("bench-flow", body)
+		_, err := publisher.PublishAsync("bench-flow", body, jetstream.WithStallWait(patience))
 		return err
 	}
 	return f, nil
