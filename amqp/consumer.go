@@ -24,6 +24,7 @@ type consumer struct {
 	cursor *core.Cursor
 	queue  *core.Queue // nil for a stream
 	stream *core.Stream
+	filter *filter // of a stream, or nil
 	quorum bool
 	sub    *core.Subscription
 	// made says that the cursor is the consumer's own, and ends with it.
@@ -90,6 +91,9 @@ func (k *consumer) deliver(ds []core.Delivery, room int) {
 	for i := range ds {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)
+		if err == nil && k.filter != nil && !k.filter.wants(msg.props) {
+			err = errHidden
+		}
 		if err != nil {
 			if err != errHidden {
 				c.log.Error("a stored message cannot be read", "queue", k.name(), "offset", d.Offset, "err", err)

@@ -60,9 +60,8 @@ func (ch *channel) consumeStream(k *consumer, o *core.SubscribeOptions, what str
 		return refuse(codeNotImplemented, "automatic acknowledgement not supported by stream %s", what)
 	case ch.global != 0:
 		return refuse(codeNotImplemented, "%s does not support global qos", what)
-	case m.Arguments.Has(argStreamFilter):
-		return refuse(codeNotImplemented, "%s does not support filters", what)
 	}
+	k.filter = parseFilter(m.Arguments)
 	at := start{at: core.StartNext}
 	if v, ok := m.Arguments.Lookup(argStreamOffset); ok {
 		at, _ = parseStart(v, time.Now().UnixNano())

@@ -64,7 +64,7 @@ func (r *render) from(d *core.Delivery, quorum bool, s *core.Stream) (m rendered
 	return m, err
 }
 
-// errHidden is a position without a message.
+// errHidden is a position without a message for this consumer.
 var errHidden = errors.New("no message")
 
 // foreign translates a message that another door stored.

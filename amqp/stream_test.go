@@ -270,3 +270,61 @@ func TestOtherDoorsStreams(t *testing.T) {
 		return err
 	}), "404 channel NOT_FOUND - no queue 'amq.kafka.many-3' in vhost '/'")
 }
+
+// Consumers of a stream get what their filter asks for, and credit for what it passes over.
+func TestStreamFilter(t *testing.T) {
+	b := serve(t, Options{})
+	c := b.client()
+	c.must(c.Confirm(false))
+	c.queue("log", amqp091.Table{"x-queue-type": "stream", "x-stream-filter-size-bytes": 32})
+	var last *amqp091.DeferredConfirmation
+	publish := func(body string, headers amqp091.Table) {
+		var err error
+		last, err = c.PublishWithDeferredConfirm("", "log", false, false, amqp091.Publishing{Body: []byte(body), Headers: headers})
+		c.must(err)
+	}
+	const rounds = 200
+	for i := range rounds {
+		for _, v := range []string{"de", "fr", "uk"} {
+			publish(fmt.Sprint(v, i), amqp091.Table{"x-stream-filter-value": v, "other": "x"})
+		}
+		publish(fmt.Sprint("none", i), nil)
+		publish(fmt.Sprint("number", i), amqp091.Table{"x-stream-filter-value": int32(7)})
+	}
+	publish("end-de", amqp091.Table{"x-stream-filter-value": "de"})
+	if !last.Wait() {
+		t.Fatal("not confirmed")
+	}
+	for _, f := range []struct {
+		name   string
+		args   amqp091.Table
+		values []string
+	}{
+		{"one", amqp091.Table{"x-stream-filter": "de"}, []string{"de"}},
+		{"two", amqp091.Table{"x-stream-filter": []any{"uk", "de"}}, []string{"de", "uk"}},
+		{"unfiltered too", amqp091.Table{"x-stream-filter": "de", "x-stream-match-unfiltered": true}, []string{"de", "none", "number"}},
+		{"not unfiltered", amqp091.Table{"x-stream-filter": "de", "x-stream-match-unfiltered": false}, []string{"de"}},
+		{"none", nil, []string{"de", "fr", "uk", "none", "number"}},
+		{"no filter, unfiltered", amqp091.Table{"x-stream-match-unfiltered": true}, []string{"de", "fr", "uk", "none", "number"}},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			c := b.client()
+			c.must(c.Qos(3, 0, false)) // less than is passed over in a row
+			args := amqp091.Table{"x-stream-offset": "first"}
+			for k, v := range f.args {
+				args[k] = v
+			}
+			ds, err := c.Consume("log", "", false, false, false, false, args)
+			c.must(err)
+			var want []string
+			for i := range rounds {
+				for _, v := range f.values {
+					want = append(want, fmt.Sprint(v, i))
+				}
+			}
+			want = append(want, "end-de")
+			equal(t, "messages", bodies(t, ds, len(want)), want)
+			quiet(t, c, ds)
+		})
+	}
+}
