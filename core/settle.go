@@ -168,6 +168,9 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 			if f.last() == c.mu.deliveries { // it counts as never made
 				c.mu.deliveries--
 			}
+			if f.attempts == 0 && c.q == nil && c.p.keys != nil {
+				c.mu.pending++
+			}
 		}
 		w.retried = append(w.retried, retry{o, f.attempts})
 		if delay > 0 {

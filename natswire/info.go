@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"trivium/core"
+	"trivium/natswire/jetstream"
 	"trivium/natswire/wire"
 )
 
@@ -62,13 +63,5 @@ func (c *conn) announce(edit func(*info)) {
 	c.say(appendInfo(nil, &i))
 }
 
-// defaultAccount is how NATS calls core.DefaultNamespace.
-const defaultAccount = "$G"
-
 // account is how NATS calls a namespace.
-func account(ns *core.Namespace) string {
-	if ns.Name() == core.DefaultNamespace {
-		return defaultAccount
-	}
-	return ns.Name()
-}
+func account(ns *core.Namespace) string { return jetstream.AccountName(ns) }

@@ -44,6 +44,14 @@ type account struct {
 	}
 }
 
+// AccountName is how NATS calls a namespace.
+func AccountName(ns *core.Namespace) string {
+	if ns.Name() == core.DefaultNamespace {
+		return server.DEFAULT_GLOBAL_ACCOUNT
+	}
+	return ns.Name()
+}
+
 func newAccount(e *Engine, ns *core.Namespace) *account {
 	a := &account{e: e, ns: ns}
 	a.mu.streams = map[string]*stream{}

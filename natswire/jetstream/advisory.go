@@ -91,7 +91,7 @@ func (c *consumer) adviseTerm(n ackInfo, reason string) {
 // audit tells about an API request and its answer.
 func (a *account) audit(r *request, answer []byte) {
 	a.advise(server.JSAuditAdvisory, func() any {
-		ci := &server.ClientInfo{Account: a.ns.Name()}
+		ci := &server.ClientInfo{Account: AccountName(a.ns)}
 		if c := r.client; c != nil {
 			start := at(c.Start)
 			ci = &server.ClientInfo{

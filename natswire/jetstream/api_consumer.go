@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -430,18 +431,38 @@ func (c *consumer) pause(until time.Time, out *server.JSApiConsumerPauseResponse
 	return nil
 }
 
-// consumerUnpin answers CONSUMER.UNPIN.S.C: there are no pinned consumers.
+// consumerUnpin answers CONSUMER.UNPIN.S.C: another client may be pinned.
 func consumerUnpin(r *request, res *server.ApiResponse) response {
 	var req server.JSApiConsumerUnpinRequest
 	if res.Error == nil {
-		res.Error = decode(r.msg.Payload, &req)
-	}
-	if res.Error == nil {
-		if _, res.Error = r.a.consumerOf(r, 2); res.Error == nil {
-			res.Error = server.NewJSConsumerInvalidPriorityGroupError()
+		if err := json.Unmarshal(r.msg.Payload, &req); err != nil {
+			res.Error = server.NewJSInvalidJSONError(err)
 		}
 	}
+	if res.Error == nil {
+		res.Error = r.a.unpin(r, req.Group)
+	}
 	return &server.JSApiConsumerUnpinResponse{ApiResponse: *res}
+}
+
+func (a *account) unpin(r *request, group string) *server.ApiError {
+	if group == "" {
+		return server.NewJSInvalidJSONError(errors.New("consumer group not specified"))
+	}
+	if !groupName.MatchString(group) {
+		return server.NewJSConsumerInvalidGroupNameError()
+	}
+	c, err := a.consumerOf(r, 2)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(c.config().PriorityGroups, group) {
+		return server.NewJSConsumerInvalidPriorityGroupError()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unpin(group, "admin")
+	return nil
 }
 
 // consumerReset answers CONSUMER.RESET.S.C: to a sequence, or back to the ack floor

@@ -149,6 +149,7 @@ func (c *consumer) end(why string) *core.Subscription {
 		c.status(p.reply, "409 "+why)
 	}
 	c.mu.pull.waiting = nil
+	c.unwatchAppends()
 	c.mu.held = nil
 	c.mu.out.Flush()
 	return sub
@@ -235,7 +236,7 @@ func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
 	if cfg.DeliverSubject != "" {
 		taken = c.pushOne(cfg, &m, size)
 	} else {
-		taken = c.pullOne(&m, size)
+		taken = c.pullOne(cfg, &m, size, d)
 	}
 	if taken {
 		c.mu.delivered = time.Now()
@@ -309,6 +310,11 @@ func (c *consumer) giveBack(ds []core.Delivery) {
 			c.back.running = len(os) > 0
 			c.back.Unlock()
 			if len(os) == 0 {
+				if c.config().PriorityPolicy != server.PriorityNone {
+					c.mu.Lock()
+					c.recredit() // for others, who may be served now
+					c.mu.Unlock()
+				}
 				return
 			}
 			// The last one first, so that the numbers of the deliveries are free again.
@@ -359,7 +365,7 @@ func (c *consumer) info() *server.ConsumerInfo {
 		Delivered:     server.SequenceInfo{Consumer: st.Deliveries, Stream: lastDelivered(&st)},
 		AckFloor:      server.SequenceInfo{Consumer: st.FloorDeliveries, Stream: ackFloor(&st)},
 		NumAckPending: st.InFlight, NumRedelivered: st.Redelivering, NumPending: uint64(max(st.Pending, 0)),
-		TimeStamp: now(), PriorityGroups: []server.PriorityGroupState{},
+		TimeStamp: now(),
 	}
 	if cfg.AckPolicy == server.AckNone {
 		info.NumAckPending = 0
@@ -382,6 +388,7 @@ func (c *consumer) info() *server.ConsumerInfo {
 	}
 	c.mu.Lock()
 	info.NumWaiting = len(c.mu.pull.waiting)
+	info.PriorityGroups = c.groups(&cfg)
 	info.PushBound = cfg.DeliverSubject != "" && c.mu.push.bound
 	c.mu.Unlock()
 	return info

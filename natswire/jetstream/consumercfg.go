@@ -312,8 +312,6 @@ func notBuiltConsumer(c *server.ConsumerConfig) *server.ApiError {
 		return server.NewJSConsumerCreateError(errors.New(what + " not supported by this server"))
 	}
 	switch {
-	case c.PriorityPolicy != server.PriorityNone:
-		return refuse("priority groups are")
 	case c.AckPolicy == server.AckFlowControl:
 		return refuse("flow control ack policy is")
 	case c.Direct, c.Sourcing:

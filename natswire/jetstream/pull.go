@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"trivium/core"
 	"trivium/natswire/wire"
 )
 
@@ -16,6 +18,8 @@ import (
 // messages, served in turn.
 type pull struct {
 	waiting []*pullRequest
+	pin     pin
+	appends *appends // while requests wait for more messages
 }
 
 // pullRequest is one client's request for messages.
@@ -28,29 +32,32 @@ type pullRequest struct {
 	expires   time.Time // zero = never
 	heartbeat time.Duration
 	beat      time.Time // when the next heartbeat is due
+	// group is what it says of its priority group, if it is grouped: in JSON.
+	group   server.PriorityGroup
+	grouped bool
 }
 
 // parsePull reads the body of a request: nothing for one message, a number, or JSON
 // (nats-server 2.15.2, consumer.go nextReqFromMsg).
-func parsePull(body []byte, now time.Time) (p pullRequest, g server.PriorityGroup, err error) {
+func parsePull(body []byte, now time.Time) (p pullRequest, err error) {
 	body = bytes.TrimSpace(body)
 	p.n = 1
 	if len(body) == 0 {
-		return p, g, nil
+		return p, nil
 	}
 	if body[0] != '{' {
 		if n, err := strconv.Atoi(string(body)); err == nil {
 			p.n = n
 		}
-		return p, g, nil
+		return p, nil
 	}
 	var r server.JSApiConsumerGetNextRequest
 	if err := json.Unmarshal(body, &r); err != nil {
-		return p, g, err
+		return p, err
 	}
 	if r.Heartbeat > 0 {
 		if r.Heartbeat*2 > r.Expires {
-			return p, g, fmt.Errorf("heartbeat value too large")
+			return p, fmt.Errorf("heartbeat value too large")
 		}
 		p.heartbeat, p.beat = r.Heartbeat, now.Add(r.Heartbeat)
 	}
@@ -58,7 +65,8 @@ func parsePull(body []byte, now time.Time) (p pullRequest, g server.PriorityGrou
 	if r.Expires != 0 {
 		p.expires = now.Add(r.Expires)
 	}
-	return p, r.PriorityGroup, nil
+	p.group, p.grouped = r.PriorityGroup, true
+	return p, nil
 }
 
 // next takes a request published to CONSUMER.MSG.NEXT.S.C. Without such a consumer nobody
@@ -100,7 +108,7 @@ func (c *consumer) request(reply, body []byte) {
 		refuse("409 Consumer Deleted")
 		return
 	}
-	p, group, err := parsePull(body, now)
+	p, err := parsePull(body, now)
 	switch {
 	case err != nil:
 		refuse("400 Bad Request - " + err.Error())
@@ -114,14 +122,9 @@ func (c *consumer) request(reply, body []byte) {
 	case p.bytes > 0 && cfg.MaxRequestMaxBytes > 0 && p.bytes > cfg.MaxRequestMaxBytes:
 		refuse(fmt.Sprintf("409 Exceeded MaxRequestMaxBytes of %d", cfg.MaxRequestMaxBytes))
 		return
-	case group.MinPending != 0 || group.MinAckPending != 0:
-		refuse("400 Bad Request - Not a Overflow Priority consumer")
-		return
-	case group.Id != "":
-		refuse("400 Bad Request - Not a Pinned Client Priority consumer")
-		return
-	case group.Priority < 0 || group.Priority > 9:
-		refuse("400 Bad Request - Priority must be between 0 and 9")
+	}
+	if line := c.join(cfg, &p, now); line != "" {
+		refuse(line)
 		return
 	}
 	c.mu.active = now
@@ -149,13 +152,15 @@ func (c *consumer) request(reply, body []byte) {
 	}
 	p.reply = bytes.Clone(reply)
 	p.n = max(p.n, 1)
-	w.waiting = append(w.waiting, &p)
+	w.add(cfg, &p)
 	if len(c.mu.held) > 0 && c.mu.release.IsZero() {
 		c.unhold(cfg)
 		c.mu.out.Flush()
 	}
 	if c.mu.sub != nil && !p.done() {
-		if c.stepwise(cfg) {
+		if cfg.PriorityPolicy != server.PriorityNone {
+			c.recredit()
+		} else if c.stepwise(cfg) {
 			if c.mu.sub.Credit() <= 0 {
 				c.mu.sub.AddCredit(1)
 			}
@@ -181,7 +186,7 @@ func (c *consumer) unhold(cfg *server.ConsumerConfig) {
 // stepwise reports whether messages must come one at a time: because requests are bounded
 // in bytes, or because the time between them matters. Requires: mu.
 func (c *consumer) stepwise(cfg *server.ConsumerConfig) bool {
-	if cfg.ReplayPolicy == server.ReplayOriginal {
+	if cfg.ReplayPolicy == server.ReplayOriginal || c.prioritized(cfg) {
 		return true
 	}
 	for _, p := range c.mu.pull.waiting {
@@ -200,18 +205,16 @@ func (c *consumer) credit(cfg *server.ConsumerConfig) {
 	}
 	want := 0
 	switch {
-	case len(c.mu.held) > 0:
+	case len(c.mu.held) > 0, c.returning(cfg):
 	case cfg.DeliverSubject != "":
 		want = c.pushCredit(cfg)
 	default:
-		for _, p := range c.mu.pull.waiting {
-			want += p.n
-		}
+		want = c.asked(cfg)
 		if want > 1 && c.stepwise(cfg) {
 			want = 1
 		}
 	}
-	if c.mu.sub.Credit() != want {
+	if c.mu.sub.Credit() != want || want == 0 && cfg.PriorityPolicy != server.PriorityNone {
 		c.mu.sub.SetCredit(want, 0)
 	}
 }
@@ -222,38 +225,69 @@ func (c *consumer) lessCredit() {
 	if c.mu.sub == nil {
 		return
 	}
-	want := 0
-	for _, p := range c.mu.pull.waiting {
-		want += p.n
-	}
+	want := c.asked(c.config())
 	if c.mu.sub.Credit() > want {
 		c.mu.sub.SetCredit(want, 0)
 	}
 }
 
-// pullOne gives a message to the request whose turn it is. Requires: mu.
-func (c *consumer) pullOne(m *wire.Msg, size int) bool {
+// pullOne gives a message, m of d, to the request whose turn it is. Requires: mu.
+func (c *consumer) pullOne(cfg *server.ConsumerConfig, m *wire.Msg, size int, d *core.Delivery) bool {
 	w := &c.mu.pull
 	now := time.Now()
-	for len(w.waiting) > 0 {
-		p := w.waiting[0]
+	unacked := func() int {
+		n := c.cursor.State().InFlight
+		if d.Attempt == 1 {
+			n-- // it counts already
+		}
+		return n
+	}
+	for i := 0; i < len(w.waiting); {
+		p := w.waiting[i]
 		if !p.expires.IsZero() && !now.Before(p.expires) {
 			c.expire(p)
-			w.pop()
+			w.remove(i)
+			continue
+		}
+		switch c.turnOf(cfg, p, d.Pending+1, unacked) {
+		case passOver:
+			i++
+			continue
+		case wrongPin:
+			c.pendingStatus(p, "423 Nats-Wrong-Pin-Id")
+			w.remove(i)
 			continue
 		}
 		last := false
 		if p.bounded {
 			if size > p.bytes {
 				c.pendingStatus(p, "409 Message Size Exceeds MaxBytes")
-				w.pop()
+				w.remove(i)
 				continue
 			}
 			last = p.bytes == size
 		}
-		if c.mu.out.Send(p.reply, m) == 0 {
-			w.pop() // nobody is there any more
+		out := m
+		pinned := cfg.PriorityPolicy == server.PriorityPinnedClient
+		fresh := pinned && w.pin.id == "" && p.group.Group != ""
+		if fresh {
+			c.pinTo(cfg, p, now)
+		}
+		if pinned {
+			with := *m
+			with.Header = m.Header.Set(server.JSPullRequestNatsPinId, []byte(w.pin.id))
+			out = &with
+		}
+		if c.mu.out.Send(p.reply, out) == 0 {
+			if fresh {
+				w.pin = pin{}
+			}
+			w.remove(i) // nobody is there any more
 			continue
+		}
+		if fresh {
+			pin := w.pin
+			c.a.e.background(func() { c.advisePinned(pin) })
 		}
 		p.n--
 		p.sent++
@@ -270,18 +304,24 @@ func (c *consumer) pullOne(m *wire.Msg, size int) bool {
 			if p.bounded && p.bytes > 0 {
 				c.pendingStatus(p, "409 Batch Completed")
 			}
-			w.pop()
+			w.remove(i)
 		} else if len(w.waiting) > 1 {
-			w.waiting = append(w.waiting[1:], p)
+			w.remove(i)
+			w.add(cfg, p)
 		}
 		return true
 	}
 	return false
 }
 
-func (w *pull) pop() {
-	w.waiting[0] = nil
-	if w.waiting = w.waiting[1:]; len(w.waiting) == 0 {
+func (w *pull) remove(i int) {
+	if i == 0 { // as a rule
+		w.waiting[0] = nil
+		w.waiting = w.waiting[1:]
+	} else {
+		w.waiting = slices.Delete(w.waiting, i, i+1)
+	}
+	if len(w.waiting) == 0 {
 		w.waiting = nil
 	}
 }

@@ -20,7 +20,7 @@ func TestParsePull(t *testing.T) {
 		{`{"batch":5,"expires":1000000000,"idle_heartbeat":600000000}`, 0, now, "heartbeat value too large"},
 		{`{"batch":`, 0, now, "unexpected end of JSON input"},
 	} {
-		p, _, err := parsePull([]byte(tt.body), now)
+		p, err := parsePull([]byte(tt.body), now)
 		if err != nil {
 			if err.Error() != tt.bad {
 				t.Errorf("parsePull(%q): %v", tt.body, err)
@@ -36,5 +36,5 @@ func TestParsePull(t *testing.T) {
 func FuzzParsePull(f *testing.F) {
 	f.Add([]byte(`{"batch":5,"expires":1000000000,"idle_heartbeat":500000000,"max_bytes":1,"no_wait":true}`))
 	f.Add([]byte("12"))
-	f.Fuzz(func(t *testing.T, body []byte) { _, _, _ = parsePull(body, time.Unix(0, 0)) })
+	f.Fuzz(func(t *testing.T, body []byte) { _, _ = parsePull(body, time.Unix(0, 0)) })
 }

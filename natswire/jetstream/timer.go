@@ -29,6 +29,7 @@ func (c *consumer) arm() {
 			at(p.expires)
 			at(p.beat)
 		}
+		at(c.mu.pull.pin.due)
 		if len(c.mu.pull.waiting) > 0 {
 			at(now.Add(pullSweep))
 		} else if cfg.InactiveThreshold > 0 {
@@ -89,8 +90,12 @@ func (c *consumer) fire() {
 			c.sweep(now)
 			c.lessCredit()
 		}
+		if p := &c.mu.pull.pin; p.id != "" && !now.Before(p.due) {
+			c.unpin(p.group, "timeout")
+		}
 		if len(c.mu.pull.waiting) == 0 {
 			inactive = c.mu.active
+			c.unwatchAppends()
 		}
 	} else {
 		c.firePush(now)
