@@ -29,7 +29,7 @@ func start(t *testing.T) *fake {
 	t.Helper()
 	f := new(fake)
 	s := New(Options{
-		Log: slog.New(slog.DiscardHandler), Auth: new(auth.Store),
+		Log: slog.New(slog.DiscardHandler), Users: guests{new(auth.Store)},
 		Err: func() error {
 			if f.readOnly.Load() {
 				return errors.New("no space left on device")

@@ -32,7 +32,7 @@ type operation func(who *auth.Identity, r *http.Request) (any, error)
 func (s *Server) operate(op operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
-		who, err := s.o.Auth.Login(user, password, remote(r))
+		who, err := s.o.Users.Login(user, password, remote(r))
 		if !ok || err != nil {
 			w.Header().Set("WWW-Authenticate", `Basic realm="trivium"`)
 			answer(w, http.StatusUnauthorized, map[string]string{"error": "no such user with this password"})

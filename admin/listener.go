@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"trivium/auth"
 	"trivium/core"
 )
 
@@ -34,10 +33,10 @@ type Options struct {
 	// Collect calls emit for every metric. A name always comes with the same
 	// kind and help.
 	Collect func(emit func(Metric))
-	// Broker and Auth are what the operations of /v1 work on. Names says, for each door's realm, why a name cannot
+	// Broker and Users are what the operations of /v1 work on. Names says, for each door's realm, why a name cannot
 	// be given there.
 	Broker *core.Broker
-	Auth   *auth.Store
+	Users  Users
 	Names  map[core.Realm]func(name string) error
 }
 
@@ -70,6 +69,10 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /v1/exposed", s.operate(s.listExposed))
 	mux.Handle("PUT /v1/exposed/{door}/{name}", s.operate(s.expose))
 	mux.Handle("DELETE /v1/exposed/{door}/{name}", s.operate(s.conceal))
+	mux.Handle("GET /v1/users", s.operate(s.listUsers))
+	mux.Handle("PUT /v1/users/{name}", s.operate(s.addUser))
+	mux.Handle("PUT /v1/users/{name}/password", s.operate(s.setPassword))
+	mux.Handle("DELETE /v1/users/{name}", s.operate(s.deleteUser))
 	return mux
 }
 

@@ -20,17 +20,19 @@ type Identity struct {
 	User string
 	// Namespace is the user's home.
 	Namespace string
+	// Admin may manage users.
+	Admin bool
 }
 
 // Login checks a name and password presented from a remote address. The default
 // user guest (password guest) may log in from loopback only. It may take tens of
 // milliseconds the first time a user's password is seen. Safe for concurrent use.
 func (s *Store) Login(user, password string, remote net.Addr) (*Identity, error) {
-	u, known := s.user(user)
-	if !s.check(user, u.hash, password) || !known || u.local && !local(remote) {
+	u, known := s.User(user)
+	if !s.check(user, u.Hash, password) || !known || u.Local && !local(remote) {
 		return nil, ErrRefused
 	}
-	return &Identity{User: user, Namespace: u.namespace}, nil
+	return &Identity{User: user, Namespace: u.Namespace, Admin: u.Admin}, nil
 }
 
 // Anonymous is who a connection acts for that presents no credentials, where a

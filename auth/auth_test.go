@@ -81,19 +81,19 @@ func TestChangedPassword(t *testing.T) {
 
 func TestProvenOnce(t *testing.T) {
 	var s Store
-	if _, ok := s.proven.digest("guest", guest.hash, "guest"); ok {
+	if _, ok := s.proven.digest("guest", guest.Hash, "guest"); ok {
 		t.Fatal("proven before any login")
 	}
 	if _, err := s.Login("guest", "guest", addr("::1")); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := s.proven.digest("guest", guest.hash, "guest"); !ok {
+	if _, ok := s.proven.digest("guest", guest.Hash, "guest"); !ok {
 		t.Error("bcrypt would run again")
 	}
-	if _, ok := s.proven.digest("guest", guest.hash, "other"); ok {
+	if _, ok := s.proven.digest("guest", guest.Hash, "other"); ok {
 		t.Error("a wrong password is proven")
 	}
-	if n, err := bcrypt.Cost([]byte(guest.hash)); err != nil || n != bcrypt.DefaultCost {
+	if n, err := bcrypt.Cost([]byte(guest.Hash)); err != nil || n != bcrypt.DefaultCost {
 		t.Errorf("guest's hash costs %d, %v", n, err)
 	}
 }

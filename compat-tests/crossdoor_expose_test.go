@@ -19,7 +19,14 @@ import (
 // ctl runs "trivium ctl" against the server, and returns what it printed and whether it succeeded.
 func (s *server) ctl(t *testing.T, args ...string) (out string, ok bool) {
 	t.Helper()
-	cmd := exec.CommandContext(within(t), executable, append([]string{"ctl", "--admin", s.addrs["admin"]}, args...)...)
+	return s.ctlWith(t, "", args...)
+}
+
+// ctlWith gives it something to read.
+func (s *server) ctlWith(t *testing.T, stdin string, args ...string) (out string, ok bool) {
+	t.Helper()
+	cmd := exec.CommandContext(within(t), executable, append([]string{"ctl", "--server", s.addrs["admin"]}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
 	b, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -70,8 +70,8 @@ func (c *conn) connect(arg []byte) bool {
 	return true
 }
 
-// login finds the namespace that the credentials lead to. Where none are required, a
-// name that is given without a right to it still leads to the default account,
+// login finds the namespace that the credentials lead to. Where none are required and there are no users,
+// a name that is given without a right to it still leads to the default account,
 // as nats-server without users does.
 func (c *conn) login() bool {
 	ns := core.DefaultNamespace
@@ -81,7 +81,7 @@ func (c *conn) login() bool {
 		switch {
 		case err == nil:
 			c.user, ns = id.User, id.Namespace
-		case c.s.o.RequireAuth:
+		case c.s.o.RequireAuth || c.s.o.Auth.Managed():
 			return false
 		}
 	} else if c.s.o.RequireAuth {

@@ -34,7 +34,7 @@ func (s *Server) make(name string) (door, error) {
 		return d, nil
 	default:
 		return admin.New(admin.Options{
-			Log: s.log, Err: s.Err, Low: s.broker.Alarm, Ready: s.Ready, Collect: s.collect, Broker: s.broker, Auth: s.auth,
+			Log: s.log, Err: s.Err, Low: s.broker.Alarm, Ready: s.Ready, Collect: s.collect, Broker: s.broker, Users: s.users,
 			Names: map[core.Realm]func(string) error{
 				amqp.Realm: amqp.CheckName, kafkawire.Realm: kafkawire.CheckName, natswire.Realm: jetstream.CheckName,
 			},

@@ -20,6 +20,7 @@ type Server struct {
 	store     *storage.Store
 	broker    *core.Broker
 	auth      *auth.Store
+	users     *users
 	listeners map[string]net.Listener
 	// doors are stopped together; admin, kept apart, after them.
 	doors    []door
@@ -75,6 +76,10 @@ func (s *Server) open() (err error) {
 	s.broker, err = core.Open(s.store, core.Options{Log: s.log, Codecs: codecs()})
 	if err != nil {
 		return errors.Join(&DirError{Dir: s.o.Dir, Err: err}, s.store.Close())
+	}
+	s.users = &users{Store: s.auth, broker: s.broker}
+	if err = s.users.load(); err != nil {
+		return errors.Join(&DirError{Dir: s.o.Dir, Err: err}, s.broker.Close(), s.store.Close())
 	}
 	return nil
 }

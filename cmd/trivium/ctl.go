@@ -21,7 +21,7 @@ const ctlTimeout = 30 * time.Second
 
 // ctl asks a running server through its admin listener.
 type ctl struct {
-	admin, user, password string
+	server, user, password string
 }
 
 func ctlCommand() *cobra.Command {
@@ -38,10 +38,10 @@ only. The password can also come from the variable TRIVIUM_PASSWORD.`,
 	}
 	f := cmd.PersistentFlags()
 	f.SortFlags = false
-	f.StringVar(&c.admin, "admin", defaultAdmin, "`host:port` of the server's admin listener")
+	f.StringVar(&c.server, "server", defaultAdmin, "`host:port` of the server's admin listener")
 	f.StringVar(&c.user, "user", "guest", "`name` of the user to act as")
 	f.StringVar(&c.password, "password", "", "the user's `password` (default: $TRIVIUM_PASSWORD, or guest's)")
-	cmd.AddCommand(exposeCommand(&c))
+	cmd.AddCommand(exposeCommand(&c), userCommand(&c))
 	return cmd
 }
 
@@ -57,9 +57,9 @@ func (c *ctl) ask(ctx context.Context, method, path string, in, out any) error {
 		}
 		body = bytes.NewReader(b)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.admin+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.server+path, body)
 	if err != nil {
-		return fmt.Errorf("--admin %q is no host:port: %w", c.admin, err)
+		return fmt.Errorf("--server %q is no host:port: %w", c.server, err)
 	}
 	password := c.password
 	if password == "" {
@@ -71,7 +71,7 @@ func (c *ctl) ask(ctx context.Context, method, path string, in, out any) error {
 	r.SetBasicAuth(c.user, password)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("nobody answers on the admin listener %s: is the server running, or does it listen elsewhere (--admin host:port)? (%w)", c.admin, errors.Unwrap(err))
+		return fmt.Errorf("nobody answers on the admin listener %s: is the server running, or does its admin listener have another address (--server host:port)? (%w)", c.server, errors.Unwrap(err))
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -81,7 +81,7 @@ func (c *ctl) ask(ctx context.Context, method, path string, in, out any) error {
 	if resp.StatusCode >= 300 {
 		var refused struct{ Error string }
 		if json.Unmarshal(data, &refused) != nil || refused.Error == "" {
-			return fmt.Errorf("%s is no Trivium that knows this command: it says %s", c.admin, resp.Status)
+			return fmt.Errorf("%s is no Trivium that knows this command: it says %s", c.server, resp.Status)
 		}
 		return errors.New(refused.Error)
 	}
