@@ -464,10 +464,10 @@ func (c *Cursor) readFrom(o Offset) {
 // failed reports a read that failed; a damaged entry is passed over.
 func (c *Cursor) failed(err error) {
 	if storage.IsCorrupt(err) {
-		c.b.log.Error("a stored message is damaged and passed over", "stream", c.s.config().Name, "err", err)
+		c.b.log.Error("a stored message is damaged and passed over", "stream", c.s.label(), "err", err)
 		return
 	}
-	c.b.log.Error("cannot read a log", "stream", c.s.config().Name, "err", err)
+	c.b.log.Error("cannot read a log", "stream", c.s.label(), "err", err)
 }
 
 // sortAhead puts all that became visible into the queue's priority levels.

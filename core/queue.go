@@ -13,44 +13,45 @@ import (
 type QueueConfig struct {
 	Realm Realm  `json:",omitzero"`
 	Name  string `json:",omitzero"`
-	// Durable queues survive a restart, with the entries that are not Volatile.
-	Durable bool `json:",omitzero"`
-	// AutoDelete removes the queue when its last subscription ends, after it had one.
-	AutoDelete bool `json:",omitzero"`
 	// Owner, if not "", is who alone may use it; the door gives and checks it, and removes
 	// the queue when the owner leaves. Such queues never survive a restart.
 	Owner string `json:",omitzero"`
 
-	TTL            time.Duration `json:",omitzero"` // of a message, from enqueue; HasTTL tells 0 from none
-	HasTTL         bool          `json:",omitzero"`
-	ExpiresAfter   time.Duration `json:",omitzero"` // of the queue, unused
-	MaxMessages    int64         `json:",omitzero"` // ready messages
-	HasMaxMessages bool          `json:",omitzero"`
-	MaxBytes       int64         `json:",omitzero"` // of their bodies
-	HasMaxBytes    bool          `json:",omitzero"`
-	Overflow       Overflow      `json:",omitzero"`
+	TTL          time.Duration `json:",omitzero"` // of a message, from enqueue; HasTTL tells 0 from none
+	ExpiresAfter time.Duration `json:",omitzero"` // of the queue, unused
+	MaxMessages  int64         `json:",omitzero"` // ready messages
+	MaxBytes     int64         `json:",omitzero"` // of their bodies
+	Priorities   int           `json:",omitzero"` // levels 0..Priorities; 0 = none
+	// MaxAttempts: a message that failed so often is dead-lettered with "delivery_limit".
+	MaxAttempts int `json:",omitzero"`
+	// DeadLetter is the exchange that dead messages go to, if HasDeadLetter.
+	DeadLetter    string `json:",omitzero"`
+	DeadLetterKey string `json:",omitzero"`
+	// Dedup drops messages by their Entry's ID; IDHeader is the header that holds it.
+	Dedup    Dedup  `json:",omitzero"`
+	IDHeader string `json:",omitzero"`
+	Doc      []byte `json:",omitzero"`
+
+	// Durable queues survive a restart, with the entries that are not Volatile.
+	Durable bool `json:",omitzero"`
+	// AutoDelete removes the queue when its last subscription ends, after it had one.
+	AutoDelete       bool     `json:",omitzero"`
+	HasTTL           bool     `json:",omitzero"`
+	HasMaxMessages   bool     `json:",omitzero"`
+	HasMaxBytes      bool     `json:",omitzero"`
+	HasDeadLetter    bool     `json:",omitzero"`
+	HasDeadLetterKey bool     `json:",omitzero"`
+	Overflow         Overflow `json:",omitzero"`
 	// DeadLetterRejected also dead-letters what Overflow RejectNew refuses.
 	DeadLetterRejected bool `json:",omitzero"`
-	Priorities         int  `json:",omitzero"` // levels 0..Priorities; 0 = none
 	// Weighted: of two messages with a priority above 4 and one without, the one comes third, whatever its place.
 	// It excludes Priorities.
 	Weighted bool `json:",omitzero"`
-	// DeadLetter is the exchange that dead messages go to, if HasDeadLetter.
-	DeadLetter       string `json:",omitzero"`
-	HasDeadLetter    bool   `json:",omitzero"`
-	DeadLetterKey    string `json:",omitzero"`
-	HasDeadLetterKey bool   `json:",omitzero"`
-	// MaxAttempts: a message that failed so often is dead-lettered with "delivery_limit".
-	MaxAttempts int `json:",omitzero"`
 	// SingleActive hands everything to one subscription at a time.
 	SingleActive bool `json:",omitzero"`
 	// ReturnFirst: returned messages come before all others, in the order of their return;
 	// otherwise at their original place.
 	ReturnFirst bool `json:",omitzero"`
-	// Dedup drops messages by their Entry's ID; IDHeader is the header that holds it.
-	Dedup    Dedup  `json:",omitzero"`
-	IDHeader string `json:",omitzero"`
-	Doc      []byte `json:",omitzero"`
 }
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues
@@ -84,7 +85,11 @@ type queueRecord struct {
 func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, next Offset) *Queue {
 	q := &Queue{id: id}
 	q.cfg.Store(c)
-	q.s = newStream(ns, id, &StreamConfig{Realm: c.Realm, Name: c.Name, Partitions: 1, Volatile: !c.survives(), Retention: KeepWork}, created)
+	sc := &lastingQueue
+	if !c.survives() {
+		sc = &passingQueue
+	}
+	q.s = newStream(ns, id, sc, created)
 	q.s.queue = q
 	q.s.addLog(l, next)
 	q.known = newKnown(ns.b, c.Dedup, q)
@@ -93,6 +98,12 @@ func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, n
 	q.c.start(l.Start(), nil)
 	return q
 }
+
+// What the streams of all queues have in common: names are the queues' own.
+var (
+	lastingQueue = StreamConfig{Partitions: 1, Retention: KeepWork}
+	passingQueue = StreamConfig{Partitions: 1, Retention: KeepWork, Volatile: true}
+)
 
 // queueCursor is what all queues' cursors have in common.
 var queueCursor = new(CursorConfig)
@@ -454,7 +465,7 @@ func (c *Cursor) expire() {
 	out := !c.mu.gone && c.idleOut(c.b.now())
 	c.mu.Unlock()
 	if out {
-		c.b.log.Debug("unused for too long", "stream", c.s.config().Name, "cursor", c.Config().Name)
+		c.b.log.Debug("unused for too long", "stream", c.s.label(), "cursor", c.Config().Name)
 		if c.q != nil {
 			c.q.Delete(tx)
 		} else {

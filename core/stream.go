@@ -144,7 +144,16 @@ func (s *Stream) ID() uint64 { return s.id }
 func (s *Stream) Created() int64        { return s.created }
 func (s *Stream) Config() StreamConfig  { return *s.cfg.Load() }
 func (s *Stream) config() *StreamConfig { return s.cfg.Load() }
-func (s *Stream) Partitions() int       { return len(*s.parts.Load()) }
+
+// label names the stream, or its queue, for the log.
+func (s *Stream) label() string {
+	if s.queue != nil {
+		return s.queue.config().Name
+	}
+	return s.config().Name
+}
+
+func (s *Stream) Partitions() int { return len(*s.parts.Load()) }
 
 // Log returns a partition's Log, or nil.
 func (s *Stream) Log(partition int) *Log {
