@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,6 +32,8 @@ type bench struct {
 	report report
 	// rates is what each workload reached against each system: messages a second.
 	rates map[pairing]float64
+	// failed is what went wrong with single runs; the others go on.
+	failed error
 }
 
 // pairing is a workload against a system.
@@ -80,7 +83,7 @@ func compare(o options) error {
 	}
 	fmt.Print(b.report.markdown())
 	fmt.Fprintf(os.Stderr, "took %v\n", time.Since(began).Round(time.Second))
-	return nil
+	return b.failed
 }
 
 // visit starts a system, runs its door's workloads against it, and stops it.
@@ -108,7 +111,13 @@ func (b *bench) visit(s system, chosen []workload, work string, round int) error
 	for _, w := range mine {
 		got, err := b.measure(w, t)
 		if err != nil {
-			return fmt.Errorf("%s against %s (%s): %w", w.name, s.name, s.column, err)
+			err = fmt.Errorf("%s against %s (%s): %w", w.name, s.name, s.column, err)
+			fmt.Fprintln(os.Stderr, err)
+			b.failed = errors.Join(b.failed, err)
+			if srv.ended() {
+				return nil
+			}
+			continue
 		}
 		b.report.add(w, s, got)
 		fmt.Fprintf(os.Stderr, "round %d: %-11s %-8s %-48s %s\n", round+1, s.name, s.column, w.name, got)
@@ -136,7 +145,9 @@ func (b *bench) measure(w workload, t *target) (sample, error) {
 		t.n = int(b.rates[pair] * runSpan.Seconds())
 	}
 	s, err := b.take(w, t)
-	b.rates[pair] = s.rate()
+	if err == nil && s.rate() > 0 {
+		b.rates[pair] = s.rate()
+	}
 	return s, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,12 +52,14 @@ func (r *report) markdown() string {
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", o.Workload, o.Peer, rate, o.cell("%.2f", sample.cpuPerMillion), o.cell("%.2f", sample.cpuPerGB), o.cell("%.0f", memory))
 		}
+		rows = slices.DeleteFunc(rows, func(o *row) bool { return !o.figure(p50).measured() })
+		if len(rows) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## %s: latency, ms\n\n", title(c))
 		b.WriteString("| work | peer | p50 | p99 | p99.9 |\n|---|---|---|---|---|\n")
 		for _, o := range rows {
-			if o.figure(p50).measured() {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", o.Workload, o.Peer, o.cell("%.2f", p50), o.noisy("%.2f", p99), o.cell("%.2f", p999))
-			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", o.Workload, o.Peer, o.cell("%.2f", p50), o.noisy("%.2f", p99), o.cell("%.2f", p999))
 		}
 	}
 	return b.String()

@@ -105,6 +105,18 @@ func (s *server) stop() {
 	}
 }
 
+// ended says whether one of its processes has ended.
+func (s *server) ended() bool {
+	for _, p := range s.processes {
+		select {
+		case <-p.done:
+			return true
+		default:
+		}
+	}
+	return false
+}
+
 func (s *server) forgetPeak() error {
 	var err error
 	for _, p := range s.processes {
