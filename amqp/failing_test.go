@@ -61,6 +61,12 @@ func TestDiskFails(t *testing.T) {
 	if !strings.HasPrefix(got, "541 connection INTERNAL_ERROR") {
 		t.Errorf("a declaration got %s", got)
 	}
+	// Who comes now is kept from publishing, and can still read.
+	c = b.client()
+	notices := c.conn.NotifyBlocked(make(chan amqp091.Blocking, 1))
+	equal(t, "read", take(t, c.subscribe("kept"), 1)[0].Body, []byte("kept"))
+	c.publish("", "kept", p)
+	equal(t, "notice", <-notices, amqp091.Blocking{Active: true, Reason: "the store is read-only"})
 	b.kill()
 	leftBehind = append(leftBehind, goleak.IgnoreCurrent())
 	disk.on.Store(false)

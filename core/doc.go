@@ -28,12 +28,13 @@
 // # Durable state
 //
 // A message that left its queue is deleted from the queue's Log, which is all
-// there is to know. A Cursor over a Stream keeps what is unsettled below the place
-// it has looked at; its changes are Notes. What follows from appends (key index,
-// dedup window, producers) is replayed from them. Checkpoints keep all of it, so
-// that only the journal's rest is replayed: each encodes a state as decided at
-// some moment, and is written once everything decided by then is on disk; Notes
-// that it knows already change nothing when they come again.
+// there is to know, but for which messages of a Weighted queue are urgent. A
+// Cursor over a Stream keeps what is unsettled below the place it has looked at;
+// its changes are Notes. What follows from appends (key index, dedup window,
+// producers) is replayed from them. Checkpoints keep all of it, so that only the
+// journal's rest is replayed: each encodes a state as decided at some moment, and
+// is written once everything decided by then is on disk; Notes that it knows
+// already change nothing when they come again.
 //
 // # Locks, in order
 //

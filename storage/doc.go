@@ -60,6 +60,12 @@
 // acknowledged. Stored bytes that are not what was written are reported (logged
 // as errors, returned as CorruptError) and cost only themselves.
 //
+// # Low on disk
+//
+// Before a write can fail for want of space there is the Alarm: the disk's free space is looked
+// at, and whoever lets clients publish acts on it. The store itself refuses nothing then, so that
+// what is settled is noted and makes room.
+//
 // # On disk
 //
 //	LOCK             held by the process that uses the directory
