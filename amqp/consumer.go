@@ -87,7 +87,8 @@ func (k *consumer) deliver(ds []core.Delivery, room int) {
 	}
 	ch.mu.Lock()
 	c.out.lock()
-	buf := buffers.Grow(c.out.mu.buf, room)
+	c.out.room(room)
+	buf := c.out.mu.buf
 	for i := range ds {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)

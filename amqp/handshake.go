@@ -240,7 +240,7 @@ func (c *conn) startHeart() {
 		}
 		if w := c.out.written(); w == wrote {
 			c.out.lock()
-			if len(c.out.mu.buf) == 0 {
+			if c.out.waitingLocked() == 0 {
 				c.out.mu.buf = wire.AppendHeartbeat(c.out.mu.buf)
 			}
 			c.out.unlock()

@@ -25,21 +25,26 @@ type out struct {
 	// drained is called when a stalled socket took everything.
 	drained func()
 	wg      sync.WaitGroup
+	// flight is what is being written, from at on. It belongs to whoever set busy.
+	flight [][]byte
+	at     int
 
 	mu struct {
 		sync.Mutex
-		room    sync.Cond
-		buf     []byte // to be written; from buffers, nil if there is nothing
-		busy    bool   // somebody is writing
-		stalled bool   // that somebody is drain
-		err     error  // nothing will be written any more
-		written uint64 // octets, for heartbeats
+		less    sync.Cond
+		full    [][]byte // to be written before buf
+		fullLen int      // of all of them
+		buf     []byte   // to be written; from buffers, nil if there is nothing
+		busy    bool     // somebody is writing
+		stalled bool     // that somebody is drain
+		err     error    // nothing will be written any more
+		written uint64   // octets, for heartbeats
 	}
 }
 
 func newOut(c net.Conn, drained func()) *out {
 	o := &out{conn: c, drained: drained}
-	o.mu.room.L = &o.mu
+	o.mu.less.L = &o.mu
 	if sc, ok := c.(syscall.Conn); ok {
 		o.raw, _ = sc.SyscallConn()
 	}
@@ -57,12 +62,40 @@ func (o *out) lock() {
 	}
 }
 
+// room makes mu.buf have room for n more octets. What is in it is set aside, if it is more than a little, and the more
+// waits the larger is the next one. Requires: lock.
+func (o *out) room(n int) {
+	b := o.mu.buf
+	if cap(b)-len(b) >= n {
+		return
+	}
+	if len(b) <= firstBuffer {
+		o.mu.buf = append(buffers.Take(len(b)+n), b...)
+		release(b)
+		return
+	}
+	o.mu.full = append(o.mu.full, b)
+	o.mu.fullLen += len(b)
+	o.mu.buf = buffers.Take(max(n, min(2*cap(b), deliverAtOnce)))
+}
+
 func (o *out) unlock() {
 	if o.mu.err != nil {
-		o.mu.buf = nil
+		o.dropLocked()
 	}
 	o.mu.Unlock()
 }
+
+// waitingLocked is how much nobody has begun to write.
+func (o *out) waitingLocked() int { return o.mu.fullLen + len(o.mu.buf) }
+
+// takeLocked moves all that waits into flight. Requires: busy, and nothing is in flight.
+func (o *out) takeLocked() {
+	o.flight, o.mu.full = append(o.mu.full, o.mu.buf), o.flight[:0]
+	o.mu.fullLen, o.mu.buf = 0, nil
+}
+
+func (o *out) dropLocked() { o.mu.full, o.mu.fullLen, o.mu.buf = nil, 0, nil }
 
 // stalled reports whether the socket takes nothing at the moment.
 func (o *out) stalled() bool {
@@ -92,28 +125,45 @@ func (o *out) flush() {
 		o.mu.Unlock()
 		return
 	}
-	for len(o.mu.buf) > 0 && o.mu.err == nil {
+	for o.waitingLocked() > 0 && o.mu.err == nil {
 		o.mu.busy = true
-		w := o.mu.buf
-		o.mu.buf = nil
+		o.takeLocked()
 		o.mu.Unlock()
-		n, err := o.try(w)
+		total, n := 0, 0
+		var err error
+		for len(o.flight) > 0 && err == nil {
+			w := o.flight[o.at]
+			n, err = o.try(w)
+			if total += n; n < len(w) {
+				break
+			}
+			o.landed()
+		}
 		o.mu.Lock()
-		o.mu.written += uint64(n)
+		o.mu.written += uint64(total)
 		if err != nil {
 			o.failLocked(err)
-		} else if n < len(w) {
+			o.flight, o.at = nil, 0
+		} else if len(o.flight) > 0 {
 			o.mu.stalled = true
 			o.wg.Add(1)
-			go o.drain(w, n)
+			go o.drain(n)
 			o.mu.Unlock()
 			return
 		}
-		release(w)
 	}
 	o.mu.busy = false
-	o.mu.room.Broadcast()
+	o.mu.less.Broadcast()
 	o.mu.Unlock()
+}
+
+// landed releases the buffer in flight that is written now.
+func (o *out) landed() {
+	release(o.flight[o.at])
+	o.flight[o.at] = nil
+	if o.at++; o.at == len(o.flight) {
+		o.flight, o.at = o.flight[:0], 0
+	}
 }
 
 // release gives a buffer back.
@@ -127,8 +177,8 @@ func (o *out) failLocked(err error) {
 	if o.mu.err == nil {
 		o.mu.err = err
 	}
-	o.mu.buf = nil
-	o.mu.room.Broadcast()
+	o.dropLocked()
+	o.mu.less.Broadcast()
 }
 
 // fail makes an end of all output.
@@ -166,33 +216,36 @@ func (o *out) try(w []byte) (n int, err error) {
 	return n, err
 }
 
-// drain writes w from n on, and all that comes meanwhile, waiting for the socket. It ends when
-// everything is written, or with the connection.
-func (o *out) drain(w []byte, n int) {
+// drain writes what is in flight, of its buffer from n on, and all that comes meanwhile, waiting for the socket.
+// It ends when everything is written, or with the connection.
+func (o *out) drain(n int) {
 	defer o.wg.Done()
 	for {
-		m, err := o.conn.Write(w[n:])
+		m, err := o.conn.Write(o.flight[o.at][n:])
+		n = 0
+		o.landed()
 		o.mu.Lock()
 		o.mu.written += uint64(m)
 		if err != nil {
 			o.failLocked(err)
+			o.flight, o.at = nil, 0
 		}
-		release(w)
-		if len(o.mu.buf) == 0 {
+		if len(o.flight) > 0 {
+			o.mu.Unlock()
+			continue
+		}
+		if o.waitingLocked() == 0 {
 			o.mu.busy, o.mu.stalled = false, false
 			failed := o.mu.err != nil
-			o.mu.room.Broadcast()
+			o.mu.less.Broadcast()
 			o.mu.Unlock()
 			if !failed {
 				o.drained()
 			}
 			return
 		}
-		w, n = o.mu.buf, 0
-		o.mu.buf = nil
-		if len(o.mu.buf) < maxOut {
-			o.mu.room.Broadcast()
-		}
+		o.takeLocked()
+		o.mu.less.Broadcast()
 		o.mu.Unlock()
 	}
 }
@@ -200,8 +253,8 @@ func (o *out) drain(w []byte, n int) {
 // wait blocks while too much output waits for a stalled socket.
 func (o *out) wait() {
 	o.mu.Lock()
-	for len(o.mu.buf) > maxOut && o.mu.err == nil {
-		o.mu.room.Wait()
+	for o.waitingLocked() > maxOut && o.mu.err == nil {
+		o.mu.less.Wait()
 	}
 	o.mu.Unlock()
 }
@@ -211,7 +264,7 @@ func (o *out) wait() {
 func (o *out) waitIdle() {
 	o.mu.Lock()
 	for o.mu.busy && o.mu.err == nil {
-		o.mu.room.Wait()
+		o.mu.less.Wait()
 	}
 	o.mu.Unlock()
 }

@@ -60,7 +60,7 @@ func (r *replyReceiver) deliver(exchange, key, props, body []byte) bool {
 		return false
 	}
 	c.out.lock()
-	if c.out.mu.stalled && len(c.out.mu.buf) > maxOut {
+	if c.out.mu.stalled && c.out.waitingLocked() > maxOut {
 		c.out.unlock()
 		ch.mu.Unlock()
 		return false
