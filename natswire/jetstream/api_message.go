@@ -73,32 +73,26 @@ func (s *stream) lookup(req *server.JSApiMsgGetRequest) (*message, error) {
 func (s *stream) next(pattern string, seq uint64) (*message, error) {
 	from := offsetOf(max(seq, 1))
 	if s.view == nil {
-		o, err := s.core.NextByKey(pattern, from)
-		if err != nil {
-			return nil, err
-		}
-		if o == core.NoOffset {
-			return nil, errNoMessage
-		}
-		return s.stored(o)
+		return s.found(s.core.NextByKey(pattern, from))
 	}
-	for ; from < s.log.End(); from++ {
-		if m, err := s.stored(from); err == nil && core.SubjectMatches(pattern, string(m.Subject)) {
-			return m, nil
-		}
+	return s.found(s.nextIn(pattern, from))
+}
+
+// found returns the message that a search found.
+func (s *stream) found(o core.Offset, err error) (*message, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case o == core.NoOffset:
+		return nil, errNoMessage
 	}
-	return nil, errNoMessage
+	return s.stored(o)
 }
 
 // lastFor is the last message whose subject matches.
 func (s *stream) lastFor(pattern string) (*message, error) {
 	if s.view != nil {
-		for o := s.log.End() - 1; o >= s.log.Start(); o-- {
-			if m, err := s.stored(o); err == nil && core.SubjectMatches(pattern, string(m.Subject)) {
-				return m, nil
-			}
-		}
-		return nil, errNoMessage
+		return s.found(s.lastIn(pattern))
 	}
 	o := core.NoOffset
 	switch {
@@ -110,10 +104,7 @@ func (s *stream) lastFor(pattern string) (*message, error) {
 			return true
 		})
 	}
-	if o == core.NoOffset {
-		return nil, errNoMessage
-	}
-	return s.stored(o)
+	return s.found(o, nil)
 }
 
 // messageDelete answers STREAM.MSG.DELETE.S (jsMsgDeleteRequest).

@@ -27,7 +27,8 @@
 //
 // A configuration that asks for something that this server does not do is refused,
 // never accepted and ignored: see notBuiltStream and notBuiltConsumer. Snapshots
-// and restores are refused too, and more than one replica.
+// and restores are refused too, and more than one replica. docs/nats.md lists what
+// is other than in nats-server.
 //
 // # Locks, in order
 //

@@ -31,22 +31,10 @@ func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translat
 	if cache == nil {
 		cache = new(translated)
 	}
-	if cache.msgs == nil || cache.offset != e.Offset {
-		codec := s.a.e.broker.Codec(e.Format)
-		if codec == nil {
-			return 0, &core.Error{Code: core.Corrupt, Op: "read", Name: s.name}
-		}
-		if cache.msgs, err = codec.Messages(e, cache.msgs[:0]); err != nil {
-			cache.msgs = nil
-			return 0, err
-		}
-		cache.offset = e.Offset
+	n, err := s.translate(e, o, cache)
+	if err != nil {
+		return 0, err
 	}
-	i := int(o - e.Offset)
-	if i >= len(cache.msgs) || cache.msgs[i].Hidden {
-		return 0, &core.Error{Code: core.NotFound, Op: "read", Name: s.name}
-	}
-	n := &cache.msgs[i]
 	m.Subject = n.Key
 	if s.view != nil {
 		m.Subject = s.view.subject(n.Key)
@@ -57,6 +45,27 @@ func (s *stream) read(e *core.Entry, o core.Offset, m *wire.Msg, cache *translat
 	}
 	m.Header, m.Payload = h, n.Value
 	return n.Time, nil
+}
+
+// translate returns the message at o, which e holds, in neutral form; NotFound if there is none at
+// that place.
+func (s *stream) translate(e *core.Entry, o core.Offset, cache *translated) (_ *core.Message, err error) {
+	if cache.msgs == nil || cache.offset != e.Offset {
+		codec := s.a.e.broker.Codec(e.Format)
+		if codec == nil {
+			return nil, &core.Error{Code: core.Corrupt, Op: "read", Name: s.name}
+		}
+		if cache.msgs, err = codec.Messages(e, cache.msgs[:0]); err != nil {
+			cache.msgs = nil
+			return nil, err
+		}
+		cache.offset = e.Offset
+	}
+	i := int(o - e.Offset)
+	if i >= len(cache.msgs) || cache.msgs[i].Hidden {
+		return nil, &core.Error{Code: core.NotFound, Op: "read", Name: s.name}
+	}
+	return &cache.msgs[i], nil
 }
 
 // BinarySuffix marks the name of a header whose value is base64, because it could not be

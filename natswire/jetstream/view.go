@@ -18,6 +18,7 @@ type view struct {
 	partition int
 	// prefix of the subjects, up to the key.
 	prefix string
+	keys   viewKeys
 }
 
 // subject is what a NATS reader sees as the subject of a message with that key.
