@@ -97,3 +97,16 @@ func TestProvenOnce(t *testing.T) {
 		t.Errorf("guest's hash costs %d, %v", n, err)
 	}
 }
+
+// Of those who come with the same password at the same time, one waits for bcrypt.
+func TestProvenTogether(t *testing.T) {
+	var s Store
+	const hash = "nothing that bcrypt accepts"
+	if s.proven.prove("ann", hash, "secret") {
+		t.Fatal("proven by nobody")
+	}
+	s.proven.mu.digests["ann"], _ = s.proven.digest("ann", hash, "secret") // while prove waited
+	if !s.proven.prove("ann", hash, "secret") || s.proven.prove("ann", hash, "other") {
+		t.Error("bcrypt ran again, or not for another password")
+	}
+}

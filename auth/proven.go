@@ -29,14 +29,21 @@ func (s *Store) check(name, hash, password string) bool {
 		return false
 	}
 	p := &s.proven
+	if _, ok := p.digest(name, hash, password); ok {
+		return true
+	}
+	return p.prove(name, hash, password)
+}
+
+// prove asks bcrypt, unless somebody else who came with the same password at the same time just did.
+func (p *proven) prove(name, hash, password string) bool {
+	p.hashing.Lock()
+	defer p.hashing.Unlock()
 	digest, ok := p.digest(name, hash, password)
 	if ok {
 		return true
 	}
-	p.hashing.Lock()
-	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
-	p.hashing.Unlock()
-	if err != nil {
+	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
 		return false
 	}
 	p.mu.Lock()

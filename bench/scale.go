@@ -136,10 +136,10 @@ func (b *bout) timed(name string, count int, f func() error) error {
 	return nil
 }
 
-// A server that is looked at rests for a moment before, and is watched for a while if
-// it is to do nothing.
+// A server that is looked at rests before, for longer than it waits to give memory back, and is watched
+// for a while if it is to do nothing.
 const (
-	rest  = 2 * time.Second
+	rest  = 8 * time.Second
 	watch = 10 * time.Second
 )
 
