@@ -88,10 +88,10 @@ func (p *partition) append(tx *Tx, e *Entry) Offset {
 	if c := p.s.config(); c.Expiring {
 		p.addExpiry(e, c)
 	} else if c.MaxAge > 0 {
-		p.s.janitor.aging(tx.Now() + int64(c.MaxAge))
+		p.s.janitor.aging(after(tx.Now(), c.MaxAge))
 	}
-	if c := p.s.config(); c.Compact {
-		p.s.janitor.aging(tx.Now() + int64(compactDelay))
+	if c := p.s.config(); c.Compact.On {
+		p.s.janitor.aging(after(tx.Now(), compactDelay))
 	}
 	return o
 }

@@ -57,7 +57,10 @@ func streamConfig(n string, a args) StreamConfig {
 		Realm: defaultRealm, Name: n, Partitions: int(a.int("partitions", 1)), Volatile: a.flag("memory"),
 		MaxMessages: a.int("max", 0), MaxBytes: a.int("maxbytes", 0), MaxMessagesPerKey: a.int("perkey", 0),
 		MaxMessageSize: a.int("maxsize", 0), MaxAge: a.ms("age"), DedupWindow: a.ms("dedup"), KeyIndex: !a.flag("noindex"),
-		Compact: a.flag("compact"), Expiring: a.flag("expiring"), OverflowPerKey: a.flag("rejectperkey"), First: Offset(a.int("first", 0)),
+		Expiring: a.flag("expiring"), OverflowPerKey: a.flag("rejectperkey"), First: Offset(a.int("first", 0)),
+	}
+	if a.flag("compact") {
+		c.Compact = Compaction{On: true, MinAge: a.ms("minage"), Dirty: 0.5, MaxAge: a.ms("maxage"), TombstoneAge: a.ms("tombstoneage")}
 	}
 	if a.flag("reject") || a.flag("rejectperkey") {
 		c.Overflow = RejectNew

@@ -35,7 +35,7 @@ type expires struct {
 func (p *partition) addExpiry(e *Entry, c *StreamConfig) {
 	at := e.Expires
 	if at == 0 && c.MaxAge > 0 {
-		at = e.Time + int64(c.MaxAge)
+		at = after(e.Time, c.MaxAge)
 	}
 	if at == 0 || at == NeverExpires {
 		return
@@ -88,7 +88,7 @@ func (p *partition) removeExpired(tx *Tx, c *StreamConfig) (lasts []Offset, more
 			return lasts, true
 		}
 		if c.TellExpired && x.ends[0].o >= p.log.End() {
-			p.s.janitor.aging(now + int64(tellRetry)) // it is on its way to disk: not to be read yet
+			p.s.janitor.aging(after(now, tellRetry)) // it is on its way to disk: not to be read yet
 			break
 		}
 		o := heap.Pop(&x.ends).(expires).o

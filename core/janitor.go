@@ -83,7 +83,7 @@ func (p *partition) sweep() (more bool) {
 		old := maxAge > 0 && e.Time <= tooOld
 		if !old && excess <= 0 {
 			if maxAge > 0 {
-				p.s.janitor.aging(e.Time + int64(maxAge))
+				p.s.janitor.aging(after(e.Time, maxAge))
 			}
 			more = false
 			break

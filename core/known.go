@@ -3,7 +3,6 @@ package core
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -60,7 +59,6 @@ type knownID struct {
 
 const (
 	knownLen = len(idHash{}) + 8
-	forever  = math.MaxInt64
 	// knownSlack is how much may lie about before it is cleaned up.
 	knownSlack = 64
 )
@@ -96,10 +94,10 @@ func (k *known) until(now int64, ttl time.Duration) int64 {
 	if ttl == 0 {
 		ttl = k.dedup.TTL
 	}
-	if ttl == 0 || int64(ttl) > forever-now {
+	if ttl == 0 {
 		return forever
 	}
-	return now + int64(ttl)
+	return after(now, ttl)
 }
 
 // remember records h's number in tx. 0 makes an Exchange forget it.

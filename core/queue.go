@@ -245,7 +245,7 @@ func (q *Queue) housekeeping() bool {
 func (q *Queue) deadline(e *Entry) int64 {
 	at := e.Expires
 	if c := q.config(); c.HasTTL {
-		if t := e.Time + int64(c.TTL); at == 0 || t < at {
+		if t := after(e.Time, c.TTL); at == 0 || t < at {
 			at = t
 		}
 	}

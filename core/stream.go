@@ -51,9 +51,8 @@ type StreamConfig struct {
 	MaxMessageSize                           int64         `json:",omitzero"`
 	MaxAge                                   time.Duration `json:",omitzero"`
 	// Expiring heeds the Expires of entries; what has one is exempt from MaxAge.
-	Expiring bool `json:",omitzero"`
-	// Compact keeps only the last message of each key, in the background.
-	Compact bool `json:",omitzero"`
+	Expiring bool       `json:",omitzero"`
+	Compact  Compaction `json:",omitzero"`
 	// DedupWindow is how long an ID is remembered; 0 means that IDs are ignored.
 	DedupWindow time.Duration `json:",omitzero"`
 	// IDHeader is the header that holds the ID in the stream's own realm; its door looks.

@@ -7,6 +7,17 @@ import (
 	"time"
 )
 
+// forever is a time that does not come.
+const forever = math.MaxInt64
+
+// after is d later than t, forever if that is more than can be said. Requires: d >= 0.
+func after(t int64, d time.Duration) int64 {
+	if int64(d) > forever-max(t, 0) {
+		return forever
+	}
+	return t + int64(d)
+}
+
 // timer calls fire once its time has come. It belongs to one timers, costs no
 // goroutine, and nothing while it is not set. Its fields are guarded by
 // timers.mu.
@@ -90,7 +101,7 @@ func (ts *timers) fire() (next int64, stopped bool) {
 	for {
 		ts.mu.Lock()
 		if ts.mu.stopped || len(ts.mu.heap) == 0 || ts.mu.heap[0].at > now {
-			next = math.MaxInt64
+			next = forever
 			if len(ts.mu.heap) > 0 {
 				next = ts.mu.heap[0].at
 			}
@@ -113,7 +124,7 @@ func (ts *timers) loop() {
 		if stopped {
 			return
 		}
-		if wait := next - ts.now(); next != math.MaxInt64 {
+		if wait := next - ts.now(); next != forever {
 			sleep.Reset(max(time.Duration(wait), 0))
 		} else {
 			sleep.Stop()

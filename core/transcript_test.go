@@ -135,13 +135,17 @@ func (h *harness) close() {
 	}
 }
 
-// plainCodec reads entries of format 0: the body is the data.
+// plainCodec reads entries of format 0: the body is the data, none if it is empty.
 type plainCodec struct{}
 
 func (plainCodec) Format() Format { return 0 }
 func (plainCodec) Messages(e *Entry, dst []Message) ([]Message, error) {
+	m := Message{Key: e.Key, Time: e.Time}
+	if len(e.Data) > 0 {
+		m.Value = e.Data
+	}
 	for range e.Count {
-		dst = append(dst, Message{Key: e.Key, Value: e.Data, Time: e.Time})
+		dst = append(dst, m)
 	}
 	return dst, nil
 }

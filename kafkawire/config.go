@@ -2,6 +2,7 @@ package kafkawire
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,17 +236,34 @@ func parseSettings(m map[string]string) settings {
 // apply gives a stream's configuration the limits that the configs ask for.
 func apply(m map[string]string, c *core.StreamConfig) {
 	c.Retention, c.Overflow = core.KeepLimits, core.DropOldest
-	c.Compact = policy(m, "compact")
+	c.Compact = compaction(m)
 	c.MaxMessageSize = configInt(m, "max.message.bytes")
 	c.MaxAge, c.MaxBytes = 0, 0
 	if !policy(m, "delete") {
 		return
 	}
 	if ms := configInt(m, "retention.ms"); ms >= 0 {
-		// A year-long retention.ms can exceed what a Duration holds.
-		c.MaxAge = time.Duration(min(max(ms, 1), int64(1<<63-1)/int64(time.Millisecond))) * time.Millisecond
+		c.MaxAge = duration(max(ms, 1))
 	}
 	if n := configInt(m, "retention.bytes"); n >= 0 {
 		c.MaxBytes = max(n, 1)
 	}
+}
+
+func compaction(m map[string]string) core.Compaction {
+	if !policy(m, "compact") {
+		return core.Compaction{}
+	}
+	dirty, _ := strconv.ParseFloat(configValue(m, "min.cleanable.dirty.ratio"), 64)
+	return core.Compaction{
+		On: true, Dirty: dirty,
+		MinAge:       duration(configInt(m, "min.compaction.lag.ms")),
+		MaxAge:       duration(configInt(m, "max.compaction.lag.ms")),
+		TombstoneAge: duration(configInt(m, "delete.retention.ms")),
+	}
+}
+
+// duration is ms milliseconds, or as many as a Duration holds.
+func duration(ms int64) time.Duration {
+	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }

@@ -53,7 +53,8 @@ func (r *registry) view(name string) *topic {
 type viewSource struct {
 	maxAge, dedupWindow              time.Duration
 	maxBytes, maxMessageSize, perKey int64
-	compact, keyIndex                bool
+	compact                          core.Compaction
+	keyIndex                         bool
 }
 
 func sourceOf(c core.StreamConfig) viewSource {
@@ -72,7 +73,7 @@ func viewConfigs(c *core.StreamConfig) map[string]string {
 	if c.MaxMessageSize > 0 {
 		m["max.message.bytes"] = strconv.FormatInt(min(c.MaxMessageSize, 1<<31-1), 10)
 	}
-	if c.Compact || c.MaxMessagesPerKey > 0 {
+	if c.Compact.On || c.MaxMessagesPerKey > 0 {
 		m["cleanup.policy"] = "compact"
 	}
 	return m
