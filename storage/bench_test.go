@@ -1,9 +1,12 @@
 package storage
 
 import (
+	"bufio"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -323,6 +326,90 @@ func BenchmarkRecover(b *testing.B) {
 			b.ReportMetric(float64(m.JournalPending)/1e6, "journal-MB")
 			b.ReportMetric(float64(m.Segments), "segments")
 		})
+	}
+}
+
+var flagStored = flag.Int64("storage.stored", 1, "how many GB BenchmarkKilled stores")
+
+// BenchmarkKilled opens a store whose process was killed (SIGKILL) while it was appending
+// as fast as it could, with so many GB stored and nothing deleted.
+func BenchmarkKilled(b *testing.B) {
+	if dir := os.Getenv("TRIVIUM_STORAGE_KILLED"); dir != "" {
+		appendForEver(b, dir)
+	}
+	for _, x := range []struct{ logs, size int }{{100, 1024}, {10000, 1024}} {
+		b.Run(fmt.Sprintf("logs=%d/size=%d/GB=%d", x.logs, x.size, *flagStored), func(b *testing.B) {
+			dir := b.TempDir()
+			child := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=Killed", "-test.benchtime=1x",
+				"-storage.stored", fmt.Sprint(*flagStored))
+			child.Env = append(os.Environ(), fmt.Sprintf("TRIVIUM_STORAGE_KILLED=%s %d %d", dir, x.logs, x.size))
+			out, err := child.StdoutPipe()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := child.Start(); err != nil {
+				b.Fatal(err)
+			}
+			for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "stored"; {
+			}
+			child.Process.Kill()
+			child.Wait()
+			o := Options{Dir: dir, Log: testOptions(nil).Log}
+			replayed := 0
+			b.ResetTimer()
+			for b.Loop() {
+				replayed = 0
+				s, err := Open(o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.settler.work.Lock()
+				if err := s.Recover(counting{&replayed}); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				m := s.Metrics()
+				b.ReportMetric(float64(m.JournalPending)/1e6, "journal-MB")
+				b.ReportMetric(float64(len(s.kept)), "kept-files")
+				s.abandon()
+				s.settler.work.Unlock()
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(replayed), "replayed")
+		})
+	}
+}
+
+// appendForEver is the process that is killed.
+func appendForEver(b *testing.B, arg string) {
+	var dir string
+	var logs, size int
+	if _, err := fmt.Sscan(arg, &dir, &logs, &size); err != nil {
+		b.Fatal(err)
+	}
+	s := mustOpen(b, Options{Dir: dir, Log: testOptions(nil).Log}, nil)
+	ls := make([]*Log, logs)
+	commit(b, s, func(tx *Tx) {
+		for i := range ls {
+			ls[i] = tx.CreateLog(LogOptions{})
+		}
+	})
+	w := &window{make(chan struct{}, 128)}
+	data := different(size)
+	said := false
+	for i := 0; ; {
+		w.room <- struct{}{}
+		tx := s.Begin()
+		for range 64 {
+			tx.Append(ls[i%logs], &Entry{Data: data[i&1]})
+			i++
+		}
+		tx.Then(w)
+		tx.Commit()
+		if !said && int64(i)*int64(size) > *flagStored<<30 {
+			said = true
+			fmt.Println("stored")
+		}
 	}
 }
 

@@ -24,8 +24,8 @@ type journal interface {
 	// to fill in, and calls done when the frame is durable or lost for good. Calls of
 	// propose come from one goroutine; those of done are in order.
 	propose(pos Position, frame []byte, done func(place, error))
-	// read returns the frame at p again.
-	read(pos Position, p place) ([]byte, error)
+	// read fills b with the frame at p again.
+	read(pos Position, p place, b []byte) error
 	// replay calls f for every frame from the position on, in order. It must come
 	// before the first propose and returns the last position.
 	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
@@ -507,16 +507,15 @@ func (j *diskJournal) sync() error {
 	}
 }
 
-func (j *diskJournal) read(pos Position, p place) ([]byte, error) {
-	b := make([]byte, p.len)
+func (j *diskJournal) read(pos Position, p place, b []byte) error {
 	if err := p.file.readAt(b, p.off); err != nil {
-		return nil, err
+		return err
 	}
 	f, ok := parseFrameHeader(b)
 	if !ok || f.pos != pos || !checkFrame(b, f) {
-		return nil, &CorruptError{Where: fmt.Sprintf("%s at %d", p.file.name, p.off), Why: "frame does not match its checksum"}
+		return &CorruptError{Where: fmt.Sprintf("%s at %d", p.file.name, p.off), Why: "frame does not match its checksum"}
 	}
-	return b, nil
+	return nil
 }
 
 func (j *diskJournal) release(pos Position) error {

@@ -241,8 +241,8 @@ func (s *Store) blockBytes(b *block) ([]byte, error) {
 	if buf := b.bytes(); buf != nil || b.volatile {
 		return buf, nil
 	}
-	buf, err := s.journal.read(b.pos, b.place)
-	if err != nil {
+	buf := make([]byte, b.place.len)
+	if err := s.journal.read(b.pos, b.place, buf); err != nil {
 		return nil, err
 	}
 	if b.live.Load() > 0 {

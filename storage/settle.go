@@ -82,6 +82,9 @@ func (p *settling) run() error {
 		if p.index != nil {
 			p.index.Close()
 		}
+		for _, buf := range p.frames {
+			p.s.cache.free.Give(buf)
+		}
 		for _, f := range p.files {
 			f.Close()
 		}
@@ -329,11 +332,12 @@ func (p *settling) bytes(b *block) ([]byte, error) {
 	if buf := p.frames[b]; buf != nil {
 		return buf, nil
 	}
-	buf, err := p.s.journal.read(b.pos, b.place)
-	if err == nil {
-		p.frames[b] = buf
+	buf := p.s.cache.free.Take(b.place.len)[:b.place.len]
+	if err := p.s.journal.read(b.pos, b.place, buf); err != nil {
+		return nil, err
 	}
-	return buf, err
+	p.frames[b] = buf
+	return buf, nil
 }
 
 // copyRun adds the live entries of a run. Damaged ones are reported and left out, but
