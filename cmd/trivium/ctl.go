@@ -45,6 +45,16 @@ only. The password can also come from the variable TRIVIUM_PASSWORD.`,
 	return cmd
 }
 
+// exactly says how the command is meant if it does not have n arguments.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return fmt.Errorf("usage: %s (%s --help says more)", cmd.UseLine(), cmd.CommandPath())
+	}
+}
+
 // ask sends in, if it is not nil, and decodes the answer into out, if that is not nil.
 func (c *ctl) ask(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, ctlTimeout)
@@ -131,7 +141,7 @@ $AMQP.queue.Q.KEY.`,
   trivium ctl expose kafka/clicks amqp/clicks
   trivium ctl expose list
   trivium ctl expose remove kafka/orders`,
-		Args: cobra.ExactArgs(2),
+		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of, err := parsePlace(args[0])
 			if err != nil {
@@ -166,7 +176,7 @@ $AMQP.queue.Q.KEY.`,
 			return nil
 		},
 	}, &cobra.Command{
-		Use: "remove amqp|kafka|nats/NEW-NAME", Short: "Take a name away; the stream itself stays", Args: cobra.ExactArgs(1),
+		Use: "remove amqp|kafka|nats/NEW-NAME", Short: "Take a name away; the stream itself stays", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			as, err := parsePlace(args[0])
 			if err != nil {

@@ -51,8 +51,8 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&o.Kafka, "kafka", defaultKafka, "`host:port` for Kafka clients, likewise")
 	f.StringVar(&o.NATS, "nats", defaultNATS, "`host:port` for NATS clients, likewise")
 	f.StringVar(&o.Admin, "admin", defaultAdmin, "`host:port` for health, metrics and trivium ctl over HTTP, likewise")
-	f.Var(&durability, "durability", "when a message counts as stored: sync (on disk), interval (written,\nsynced a moment later), os (written, synced by the system): the `mode`")
-	f.Var(&minFree, "min-free", "free disk space below which nothing more is published, 0 = any will do: the `size`")
+	f.Var(&durability, "durability", "`mode`: when a message counts as stored: sync (on disk), interval (written,\nsynced a moment later) or os (written, synced by the system)")
+	f.Var(&minFree, "min-free", "free disk `size` below which nothing more is published; 0 = any will do")
 	return c
 }
 

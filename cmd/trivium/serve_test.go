@@ -39,6 +39,22 @@ func TestBadArguments(t *testing.T) {
 	}
 }
 
+// A command of ctl that is not complete says how it is meant, and asks nobody.
+func TestCtlUsage(t *testing.T) {
+	for args, want := range map[string]string{
+		"ctl expose kafka/x":              "usage: trivium ctl expose amqp|kafka|nats/NAME amqp|kafka|nats/NEW-NAME",
+		"ctl expose x amqp/y":             "is not amqp/NAME, kafka/NAME or nats/NAME",
+		"ctl expose remove":               "usage: trivium ctl expose remove",
+		"ctl user add":                    "usage: trivium ctl user add NAME",
+		"ctl user delete a b":             "usage: trivium ctl user delete NAME",
+		"ctl --server nowhere: user list": "nowhere:",
+	} {
+		if _, err := execute(strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
 func TestDurabilityNames(t *testing.T) {
 	for _, name := range []string{"sync", "interval", "os"} {
 		var d durability

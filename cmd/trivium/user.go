@@ -43,7 +43,7 @@ delete guest.`,
 		Admin     bool   `json:"admin"`
 	}
 	add := &cobra.Command{
-		Use: "add NAME", Short: "Add a user; the password is asked for, or read from standard input", Args: cobra.ExactArgs(1),
+		Use: "add NAME", Short: "Add a user; the password is asked for, or read from standard input", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if in.Password, err = readPassword(cmd, args[0]); err != nil {
 				return err
@@ -54,7 +54,7 @@ delete guest.`,
 	add.Flags().StringVar(&in.Namespace, "namespace", "", "the user's `namespace`: AMQP's vhost and NATS's account of that name, made if it does not exist (default: AMQP's /, NATS's $G)")
 	add.Flags().BoolVar(&in.Admin, "admin", false, "the user may manage users")
 	cmd.AddCommand(add, &cobra.Command{
-		Use: "passwd NAME", Short: "Change a password; the new one is asked for, or read from standard input", Args: cobra.ExactArgs(1),
+		Use: "passwd NAME", Short: "Change a password; the new one is asked for, or read from standard input", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			password, err := readPassword(cmd, args[0])
 			if err != nil {
@@ -63,7 +63,7 @@ delete guest.`,
 			return c.ask(cmd.Context(), http.MethodPut, userPath(args[0])+"/password", map[string]string{"password": password}, nil)
 		},
 	}, &cobra.Command{
-		Use: "delete NAME", Short: "Remove a user", Args: cobra.ExactArgs(1),
+		Use: "delete NAME", Short: "Remove a user", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ask(cmd.Context(), http.MethodDelete, userPath(args[0]), nil, nil)
 		},
