@@ -148,6 +148,7 @@ func bucketKey(i int) string { return fmt.Sprintf("customer.%d.cart", i) }
 const (
 	bucketName  = "scale"
 	bucketReads = 20_000
+	listing     = 10 * time.Minute
 )
 
 func bucket(b *bout) error {
@@ -208,7 +209,9 @@ func bucket(b *bout) error {
 		return err
 	}
 	err = b.timed("list keys", b.N, func() error {
-		l, err := kv.ListKeys(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), listing) // nats.go's own limit is five seconds
+		defer cancel()
+		l, err := kv.ListKeys(ctx)
 		if err != nil {
 			return err
 		}
