@@ -71,7 +71,7 @@ func (p *player) pub(subject string, n int) {
 	}
 }
 
-// fetch pulls up to n messages of a consumer and returns them by sequence.
+// fetch pulls n messages of a consumer and returns them by sequence.
 func (p *player) fetch(stream, consumer string, n int) map[uint64]*nats.Msg {
 	p.t.Helper()
 	sub, err := p.nc.SubscribeSync(nats.NewInbox())
@@ -79,7 +79,8 @@ func (p *player) fetch(stream, consumer string, n int) map[uint64]*nats.Msg {
 		p.t.Fatal(err)
 	}
 	defer sub.Unsubscribe()
-	body := fmt.Sprintf(`{"batch":%d,"no_wait":true}`, n)
+	// nats-server may not know yet that there is something, so the request waits.
+	body := fmt.Sprintf(`{"batch":%d,"expires":%d}`, n, patience)
 	if err := p.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, sub.Subject, []byte(body)); err != nil {
 		p.t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestExhausted(t *testing.T) {
 						p.say("exceeded %v", seqs)
 					}
 					p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"retention":%q}`, retention))
-					p.must("CONSUMER.CREATE.S.c", fmt.Sprintf(`{"stream_name":"S","config":{"durable_name":"c","ack_policy":%q,"max_deliver":1,"ack_wait":500000000}}`, ack))
+					p.must("CONSUMER.CREATE.S.c", fmt.Sprintf(`{"stream_name":"S","config":{"durable_name":"c","ack_policy":%q,"max_deliver":1,"ack_wait":1500000000}}`, ack))
 					p.pub("s.a", 5)
 					a := p.fetch("S", "c", 1)
 					p.state("S", "c")
