@@ -127,9 +127,15 @@ func (c *conn) force(text string) {
 	c.blocked.nudge()
 }
 
-// serve runs the connection to its end.
+// serve runs the connection to its end. A panic is not to finish it: what it would wait for
+// may be held by the goroutine that panics.
 func (c *conn) serve() {
-	defer c.finish()
+	c.read()
+	c.finish()
+}
+
+// read handles what the client sends, until there is no more.
+func (c *conn) read() {
 	_ = c.nc.SetReadDeadline(time.Now().Add(c.s.HandshakeTimeout))
 	if err := c.hello(); err != nil {
 		c.log.Debug("no AMQP client", "err", err)

@@ -88,19 +88,20 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// serve runs the connection until it ends.
+// serve runs the connection until it ends. A panic is not to end it: what that would wait for
+// may be held by the goroutine that panics.
 func (c *conn) serve(full bool) {
 	c.s.count.total.Add(1)
 	c.s.count.connections.Add(1)
-	defer c.end()
 	i := c.info()
 	c.say(appendInfo(nil, &i))
 	if full {
 		c.refuse(errMaxConnections, MaxConnectionsReached)
-		return
+	} else {
+		c.startTimers()
+		c.read()
 	}
-	c.startTimers()
-	c.read()
+	c.end()
 }
 
 // read handles all that the client sends, until the connection is over.
