@@ -29,7 +29,7 @@ func TestMarkers(t *testing.T) {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			alike(t, func(p *player) {
-				p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"max_age":1000000000,"subject_delete_marker_ttl":2000000000,"storage":%q}`, storage))
+				p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"max_age":2000000000,"subject_delete_marker_ttl":2000000000,"storage":%q}`, storage))
 				sub, err := p.js.SubscribeSync("s.>", nats.BindStream("S"))
 				if err != nil {
 					t.Fatal(err)

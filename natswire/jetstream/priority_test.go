@@ -164,7 +164,7 @@ func TestPinnedClient(t *testing.T) {
 			p.say("%s %s %s %s %s.%s %v", e.Type, e.Group, e.Reason, e.Account, e.Stream, e.Consumer, e.Pinned != "")
 		}
 		p.must("STREAM.CREATE.S", `{"name":"S","subjects":["s"]}`)
-		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"name":"c","ack_policy":"explicit","priority_policy":"pinned_client","priority_groups":["g"],"priority_timeout":1500000000,"inactive_threshold":60000000000}}`)
+		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"name":"c","ack_policy":"explicit","priority_policy":"pinned_client","priority_groups":["g"],"priority_timeout":3000000000,"inactive_threshold":60000000000}}`)
 		advised()
 		const group = `"expires":10000000000,"group":"g"`
 		a, b := p.puller("a", "S", "c"), p.puller("b", "S", "c")
