@@ -228,6 +228,7 @@ func (s *Store) checkpoint(cut Position) error {
 		return err
 	}
 	s.checkpointed = cut
+	s.countKept()
 	t.mu.Lock()
 	retired := t.mu.retired
 	t.mu.retired = nil

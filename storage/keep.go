@@ -151,6 +151,15 @@ func (s *Store) forgetKept(b *pebble.Batch) (gone []*keptFile) {
 	return gone
 }
 
+// countKept says in the metrics what kept files take.
+func (s *Store) countKept() {
+	var n int64
+	for _, k := range s.kept {
+		n += k.size
+	}
+	s.count.kept.Store(n)
+}
+
 // discard gives files back to the journal whose rows are gone for good.
 func (s *Store) discard(gone []*keptFile) error {
 	for _, k := range gone {

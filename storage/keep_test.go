@@ -29,7 +29,7 @@ func TestKeptFiles(t *testing.T) {
 		if err := s.Checkpoint(); err != nil {
 			t.Fatal(err)
 		}
-		if kept() == 0 {
+		if kept() == 0 || s.Metrics().KeptBytes == 0 {
 			t.Fatal("no file is kept")
 		}
 		return l, want
@@ -39,8 +39,8 @@ func TestKeptFiles(t *testing.T) {
 		if err := s.Checkpoint(); err != nil {
 			t.Fatal(err)
 		}
-		if n := kept(); n != 0 {
-			t.Fatalf("%d files are kept for nothing", n)
+		if n := kept(); n != 0 || s.Metrics().KeptBytes != 0 {
+			t.Fatalf("%d files are kept for nothing, of %d bytes", n, s.Metrics().KeptBytes)
 		}
 	}
 	raw := func(l *Log) *Spans {

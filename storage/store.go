@@ -126,7 +126,7 @@ type Store struct {
 	// needed any more. The settler's.
 	checkpointed Position
 
-	count struct{ frames, txs, settled atomic.Int64 }
+	count struct{ frames, txs, settled, kept atomic.Int64 }
 
 	// shown guards waiting for applied to move.
 	shown struct {
@@ -225,6 +225,7 @@ func (s *Store) open() error {
 	if err := s.rebuild(files); err != nil {
 		return err
 	}
+	s.countKept()
 	return s.Err()
 }
 
@@ -368,6 +369,7 @@ type Metrics struct {
 	Frames, Syncs, Transactions  int64
 	JournalBytes, JournalPending int64
 	SettledBytes                 int64
+	KeptBytes                    int64 // of journal files that are kept; not among JournalBytes
 	Logs, Segments               int64
 	CacheBytes                   int64
 	// FreeBytes of the disk, -1 if that is not known, and how many should be.
@@ -383,6 +385,7 @@ func (s *Store) Metrics() Metrics {
 		JournalPending: s.journal.pending(),
 		Syncs:          s.journal.syncCount(),
 		SettledBytes:   s.count.settled.Load(),
+		KeptBytes:      s.count.kept.Load(),
 		Segments:       s.segments.count.Load(),
 		FreeBytes:      s.alarm.free.Load(),
 		MinFreeBytes:   s.o.MinFreeBytes,
