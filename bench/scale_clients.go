@@ -198,8 +198,6 @@ func (n *natsClient) work() error {
 type kafkaClient struct {
 	c       net.Conn
 	produce []byte
-	fetch   *kmsg.FetchRequest
-	topic   [16]byte
 	part    int32
 }
 
