@@ -79,7 +79,7 @@ func TestManyQueues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes many queues")
 	}
-	const rounds, n, bound = 4, 3000, 1750
+	const rounds, n, bound = 4, 3000, 2200
 	b := benchBroker(t)
 	least := int64(math.MaxInt64)
 	for r := range rounds {
