@@ -7,7 +7,7 @@ import (
 )
 
 func TestGCPercent(t *testing.T) {
-	for mib, want := range map[uint64]int{0: 100, 1: 100, 85: 100, 128: 75, 256: 50, 1024: 31, 64 << 10: 25} {
+	for mib, want := range map[uint64]int{0: 300, 1: 300, 23: 300, 64: 125, 128: 75, 256: 50, 1024: 31, 64 << 10: 25} {
 		if got := gcPercent(mib << 20); got != want {
 			t.Errorf("%d MiB: %d, want %d", mib, got, want)
 		}
@@ -39,7 +39,7 @@ func TestTend(t *testing.T) {
 	clear(burst)
 	debug.FreeOSMemory()
 	h.collected()
-	if live, held, _ := usage(); h.percent != 100 || idle(live, held) {
+	if live, held, _ := usage(); h.percent != leastOften || idle(live, held) {
 		t.Errorf("%d %%, %d MiB in use, %d held", h.percent, live>>20, held>>20)
 	}
 }
