@@ -81,7 +81,7 @@ const (
 
 // topicConfigs are Kafka 4.3.1's, in order of name. Those about segments,
 // indexes, flushing and replication are kept and shown, and have no effect
-// beyond that: this store decides such things itself.
+// beyond that: this store decides such things itself (docs/kafka.md).
 var topicConfigs = []config{
 	{"cleanup.policy", typeList, "delete", "log.cleanup.policy", oneOf("compact", "delete"), "What becomes of old records: delete, compact or both."},
 	{"compression.gzip.level", typeInt, "-1", "compression.gzip.level", gzipLevel, "The level of gzip, if records are compressed anew."},
