@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -37,9 +36,9 @@ type journal interface {
 	// any more: how many bytes it has, and how many per second were written.
 	filled(pos Position) (f *journalFile, used, rate int64)
 	// keepFile has a file kept when it is released, until it is discarded, and returns
-	// its last position. discard may use it again, or must remove it.
+	// its last position. discard may use it again if it is unread, or removes it.
 	keepFile(f *journalFile) Position
-	discard(num uint64, reuse bool) error
+	discard(num uint64, unread bool) error
 	// sync makes everything proposed so far safe, whatever the durability.
 	sync() error
 	// pending is how many bytes are held and not released, oldest the position up
@@ -168,6 +167,7 @@ type diskJournal struct {
 	keeping atomic.Bool
 
 	failed func(error) // hears of a sync that failed in the background
+	hurry  func() bool // files that are given up must go at once
 
 	work sync.WaitGroup // the preparer and the background sync
 	mu   struct {
@@ -539,7 +539,7 @@ func (j *diskJournal) release(pos Position) error {
 		errs = errors.Join(errs, f.close())
 	}
 	for _, f := range old {
-		errs = errors.Join(errs, f.close(), j.fs.Remove(f.name))
+		errs = errors.Join(errs, f.close(), removeFile(j.fs, f.name, j.hurry))
 	}
 	return errs
 }
@@ -564,7 +564,7 @@ func (j *diskJournal) keepFile(f *journalFile) Position {
 	return f.last
 }
 
-func (j *diskJournal) discard(num uint64, reuse bool) error {
+func (j *diskJournal) discard(num uint64, unread bool) error {
 	j.mu.Lock()
 	for _, f := range j.mu.files {
 		if f.num == num {
@@ -574,7 +574,7 @@ func (j *diskJournal) discard(num uint64, reuse bool) error {
 			return nil
 		}
 	}
-	reuse = reuse && len(j.mu.free) < j.keep
+	reuse := unread && len(j.mu.free) < j.keep
 	j.mu.Unlock()
 	f := &journalFile{num: num, name: journalName(j.fs, j.dir, num)}
 	if reuse {
@@ -596,10 +596,11 @@ func (j *diskJournal) discard(num uint64, reuse bool) error {
 			return err
 		}
 	}
-	if err := j.fs.Remove(f.name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	hurry := j.hurry
+	if !unread {
+		hurry = func() bool { return true }
 	}
-	return nil
+	return removeFile(j.fs, f.name, hurry)
 }
 
 func (j *diskJournal) pending() int64 { return j.held.Load() + j.used.Load() }

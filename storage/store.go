@@ -213,7 +213,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
-	j.failed = s.fail
+	j.failed, j.hurry = s.fail, s.hurry
 	s.journal = j
 	s.opened.Store(true)
 	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), journalDir, s.index); err != nil {
