@@ -318,6 +318,31 @@ func TestBehind(t *testing.T) {
 	}
 }
 
+// What a consumer that is behind has taken counts at once, though much more is on its way to it: so
+// producers who wait for it go on in time, and it is not closed for what it has.
+func TestBehindIsAccounted(t *testing.T) {
+	w := start(t)
+	_, r := raw(t, w, quiet, "SUB a 1", "PING")
+	expect(t, r, "PONG")
+	p := connect(t, w)
+	const size, n = 1 << 10, 32 << 10
+	for range n {
+		p.Publish("a", make([]byte, size))
+	}
+	p.Flush()
+	behind := w.Metrics().PendingBytes
+	if behind < size*n/2 {
+		t.Fatalf("the sockets hold too much: %d bytes are pending", behind)
+	}
+	if _, err := io.CopyN(io.Discard, r, behind/2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "half of it is accounted for", func() bool {
+		m := w.Metrics()
+		return m.SlowConsumers == 0 && m.PendingBytes < behind-behind/4
+	})
+}
+
 func TestLameDuck(t *testing.T) {
 	w := start(t, func(o *Options) { o.LameDuckGrace, o.LameDuckDuration = 10*time.Millisecond, 20*time.Millisecond })
 	told := make(chan struct{}, 1)

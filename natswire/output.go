@@ -268,11 +268,13 @@ func (c *conn) drain() {
 	}
 }
 
-// maxPieces bounds what is written at once.
-const maxPieces = 256
+// maxPieces bounds what is written at once, so that producers who wait for a client hear
+// soon of what it took.
+const maxPieces = 64
 
 // writeFlight hands the pieces in flight to write and drops those that it took
-// whole. It stops when it did not take all that it was given.
+// whole. It stops when it did not take all that it was given, and returns what is not accounted
+// for yet.
 func (c *conn) writeFlight(write func(net.Buffers) (int, error)) (total int, err error) {
 	o := &c.out
 	done := 0
@@ -295,6 +297,12 @@ func (c *conn) writeFlight(write func(net.Buffers) (int, error)) (total int, err
 			o.flight[done].free()
 		}
 		o.off = n
+		if more && err == nil && done < len(o.flight) {
+			o.mu.Lock()
+			o.wroteLocked(total, c.s.o.MaxPending)
+			o.mu.Unlock()
+			total = 0
+		}
 	}
 	left := copy(o.flight, o.flight[done:])
 	clear(o.flight[left:])

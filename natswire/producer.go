@@ -245,11 +245,12 @@ func (p *producer) deliver() {
 }
 
 // The waits of a client for another that is behind, as in nats-server: it slows fast
-// producers before a slow consumer has to be closed.
+// producers before a slow consumer has to be closed. Those that come close to that are
+// waited for longer than there, because producers are faster here.
 const (
 	stallShort = 2 * time.Millisecond
-	stallLong  = 5 * time.Millisecond
-	stallTotal = 10 * time.Millisecond // per read
+	stallLong  = 10 * time.Millisecond // from seven eighths on
+	stallTotal = 20 * time.Millisecond // per read
 )
 
 // append moves one destination's records into its output.
@@ -258,7 +259,7 @@ func (p *producer) append(d *dest) {
 	o.mu.Lock()
 	if o.mu.stall != nil && d.c != p.c && p.c != nil && p.stalled < stallTotal {
 		wait, stall := stallShort, o.mu.stall
-		if o.mu.pending >= p.s.o.MaxPending {
+		if o.mu.pending > p.s.o.MaxPending/8*7 {
 			wait = stallLong
 		}
 		o.mu.Unlock()
