@@ -73,6 +73,11 @@ func compare(o options) error {
 	if err := install(work, need); err != nil {
 		return err
 	}
+	if b.out != "" && b.only != "" {
+		if err := b.report.resume(b.out, chosen); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	for round := range b.rounds {
 		for _, s := range systems() {

@@ -2,7 +2,8 @@
 // nats-server: on one machine, one after the other, with the same load tools.
 //
 //	go run ./bench -out docs  everything, three interleaved rounds, and the report
-//	go run ./bench -only nats the workloads whose name matches this expression
+//	go run ./bench -only nats the workloads whose name matches this expression; with
+//	                           -out, the figures of the others stay
 //	go run ./bench -short     a moment of each, to see that it works
 //	go run ./bench -scale     what Trivium costs with much of everything (docs/scale.md)
 //

@@ -53,6 +53,23 @@ func (r *report) addRow(name string, w workload, s system, got sample) {
 	}
 }
 
+// resume goes on from the report in dir, without the samples of the workloads that are measured again.
+func (r *report) resume(dir string, again []workload) error {
+	raw, err := os.ReadFile(filepath.Join(dir, "benchmarks.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, r)
+	}
+	for _, o := range r.Rows {
+		if slices.ContainsFunc(again, func(w workload) bool { return o.Workload == w.name || strings.HasPrefix(o.Workload, w.name+": its ") }) {
+			o.Ours, o.Theirs = nil, nil
+		}
+	}
+	return err
+}
+
 // column returns the rows of c in which both sides have samples.
 func (r *report) column(c column) []*row {
 	var rows []*row

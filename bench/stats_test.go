@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -113,5 +115,33 @@ func TestWorkloadsHaveNamesOfTheirOwn(t *testing.T) {
 			t.Errorf("%q twice", w.name)
 		}
 		seen[w.name] = true
+	}
+}
+
+// A report goes on with what was not measured again.
+func TestResume(t *testing.T) {
+	dir := t.TempDir()
+	var old report
+	for _, name := range []string{"a", "b", "b: its nats", "bc"} {
+		w := workload{name: name}
+		old.addRow(name, w, system{name: "trivium"}, sample{Messages: 1})
+		old.addRow(name, w, system{name: "peer"}, sample{Messages: 2})
+	}
+	if err := old.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := r.resume(dir, []workload{{name: "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range r.Rows {
+		got = append(got, fmt.Sprint(o.Workload, len(o.Ours), len(o.Theirs)))
+	}
+	if want := []string{"a11", "b00", "b: its nats00", "bc11"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if err := new(report).resume(t.TempDir(), nil); err != nil {
+		t.Errorf("without an old one: %v", err)
 	}
 }
