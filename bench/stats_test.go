@@ -136,9 +136,9 @@ func TestResume(t *testing.T) {
 	}
 	var got []string
 	for _, o := range r.Rows {
-		got = append(got, fmt.Sprint(o.Workload, len(o.Ours), len(o.Theirs)))
+		got = append(got, fmt.Sprintf("%s %d %d", o.Workload, len(o.Ours), len(o.Theirs)))
 	}
-	if want := []string{"a11", "b00", "b: its nats00", "bc11"}; !slices.Equal(got, want) {
+	if want := []string{"a 1 1", "b 0 0", "b: its nats 0 0", "bc 1 1"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if err := new(report).resume(t.TempDir(), nil); err != nil {
