@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,13 @@ func alike(t *testing.T, story func(p *player)) {
 		story(p)
 		return strings.Split(p.log.String(), "\n")
 	}
-	want, got := play(original(t)), play(start(t).connect())
+	got := play(start(t).connect())
+	// nats-server counts what is pending a moment after it has acknowledged a publish: what it says may
+	// differ from run to run.
+	var want []string
+	for tries := 3; tries > 0 && !slices.Equal(want, got); tries-- {
+		want = play(original(t))
+	}
 	for i := range max(len(want), len(got)) {
 		var w, g string
 		if i < len(want) {
