@@ -88,6 +88,28 @@ func (f *fake) get(t *testing.T, path string) (int, string) {
 	return r.StatusCode, strings.TrimSpace(string(body))
 }
 
+// ask makes a request, as nobody if user is "", and returns the status and the whole answer.
+func (f *fake) ask(t *testing.T, user, password, method, path, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, f.base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != "" {
+		r.SetBasicAuth(user, password)
+	}
+	resp, err := f.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var b strings.Builder
+	if err := resp.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, b.String()
+}
+
 func TestHealth(t *testing.T) {
 	f := start(t)
 	want := func(path string, code int, body string) {

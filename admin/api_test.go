@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 )
@@ -22,24 +21,9 @@ func TestOperationsWantAUser(t *testing.T) {
 		{"guest", "guest", "PUT", "/v1/exposed/kafka/x", `{"door":"` + strings.Repeat("x", maxRequest) + `"}`, 400, "too large"},
 		{"guest", "guest", "POST", "/v1/exposed/kafka/x", "", 405, ""},
 	} {
-		r, err := http.NewRequest(c.method, f.base+c.path, strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.user != "" {
-			r.SetBasicAuth(c.user, c.password)
-		}
-		resp, err := f.client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b strings.Builder
-		if err := resp.Write(&b); err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != c.status || !strings.Contains(b.String(), c.says) {
-			t.Errorf("%s %s as %q: %s", c.method, c.path, c.user, b.String())
+		code, says := f.ask(t, c.user, c.password, c.method, c.path, c.body)
+		if code != c.status || !strings.Contains(says, c.says) {
+			t.Errorf("%s %s as %q: %s", c.method, c.path, c.user, says)
 		}
 	}
 }

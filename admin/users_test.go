@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
@@ -51,23 +50,10 @@ func TestUserOperations(t *testing.T) {
 		{"guest:guest", "DELETE", "/v1/users/ann", "", 204, ""},
 		{"ann:changed", "GET", "/v1/users", "", 401, "no such user"},
 	} {
-		r, err := http.NewRequest(c.method, f.base+c.path, strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
 		name, password, _ := strings.Cut(c.as, ":")
-		r.SetBasicAuth(name, password)
-		resp, err := f.client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b strings.Builder
-		if err := resp.Write(&b); err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != c.status || !strings.Contains(b.String(), c.says) {
-			t.Errorf("%s %s as %s: %s", c.method, c.path, c.as, b.String())
+		code, says := f.ask(t, name, password, c.method, c.path, c.body)
+		if code != c.status || !strings.Contains(says, c.says) {
+			t.Errorf("%s %s as %s: %s", c.method, c.path, c.as, says)
 		}
 	}
 }

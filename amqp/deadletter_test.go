@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 	"testing"
@@ -82,10 +81,7 @@ func TestRetryWithBackOff(t *testing.T) {
 
 // RabbitMQ 3.10 says the same, but for x-last-death, which came with 3.13.
 func TestRetryOfRabbitMQ(t *testing.T) {
-	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
-	if url == "" {
-		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
-	}
+	url := rabbitMQ(t)
 	conn := dial(t, url)
 	want := retrying(&client{t, channelOf(t, conn), conn})
 	got := retrying(serve(t, Options{}).client())
@@ -288,10 +284,7 @@ func TestBlindCopies(t *testing.T) {
 }
 
 func TestBlindCopiesOfRabbitMQ(t *testing.T) {
-	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
-	if url == "" {
-		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
-	}
+	url := rabbitMQ(t)
 	conn := dial(t, url)
 	equal(t, "copies", blindCopies(&client{t, channelOf(t, conn), conn}), blindCopiesTold)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -431,10 +430,7 @@ func TestRefusals(t *testing.T) {
 // The same table against a real RabbitMQ, if TRIVIUM_RABBITMQ_URL names one: 3.10, which differs where the
 // table says so.
 func TestRefusalsOfRabbitMQ(t *testing.T) {
-	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
-	if url == "" {
-		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
-	}
+	url := rabbitMQ(t)
 	for _, r := range refusals {
 		want := r.want
 		if r.old != "" {

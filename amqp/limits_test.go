@@ -2,7 +2,6 @@ package amqp
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -56,10 +55,7 @@ func TestBodyLimits(t *testing.T) {
 }
 
 func TestBodyLimitsOfRabbitMQ(t *testing.T) {
-	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
-	if url == "" {
-		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
-	}
+	url := rabbitMQ(t)
 	conn := dial(t, url)
 	equal(t, "limits", bodyLimits(&client{t, channelOf(t, conn), conn}), bodyLimitsTold)
 }

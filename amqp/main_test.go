@@ -124,6 +124,16 @@ func (b *broker) restart() {
 
 func (b *broker) url() string { return "amqp://guest:guest@" + b.addr + "/" }
 
+// rabbitMQ is the address of a real RabbitMQ to compare with; a test that needs it is skipped without.
+func rabbitMQ(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("TRIVIUM_RABBITMQ_URL")
+	if url == "" {
+		t.Skip("TRIVIUM_RABBITMQ_URL names no RabbitMQ to compare with")
+	}
+	return url
+}
+
 // dial connects; the connection is closed at the test's end.
 func dial(t testing.TB, url string) *amqp091.Connection {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -106,15 +107,26 @@ func produceEach(b *bout, topics []string) error {
 		return err
 	}
 	defer cl.Close()
-	var first atomic.Pointer[error]
-	for _, t := range topics {
-		for p := range topicPartitions {
-			cl.Produce(context.Background(), &kgo.Record{Topic: t, Partition: int32(p), Value: make([]byte, backlogSize)}, func(_ *kgo.Record, err error) {
-				if err != nil {
-					first.CompareAndSwap(nil, &err)
+	return produceAll(cl, func(yield func(*kgo.Record) bool) {
+		for _, t := range topics {
+			for p := range topicPartitions {
+				if !yield(&kgo.Record{Topic: t, Partition: int32(p), Value: make([]byte, backlogSize)}) {
+					return
 				}
-			})
+			}
 		}
+	})
+}
+
+// produceAll returns once all records are acknowledged, with the first error.
+func produceAll(cl *kgo.Client, records iter.Seq[*kgo.Record]) error {
+	var first atomic.Pointer[error]
+	for r := range records {
+		cl.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+			if err != nil {
+				first.CompareAndSwap(nil, &err)
+			}
+		})
 	}
 	if err := cl.Flush(context.Background()); err != nil {
 		return err
@@ -171,21 +183,13 @@ func produceBacklog(b *bout, topic string) error {
 	}
 	defer cl.Close()
 	value := make([]byte, backlogSize)
-	var first atomic.Pointer[error]
-	for range b.N {
-		cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				first.CompareAndSwap(nil, &err)
+	return produceAll(cl, func(yield func(*kgo.Record) bool) {
+		for range b.N {
+			if !yield(&kgo.Record{Value: value}) {
+				return
 			}
-		})
-	}
-	if err := cl.Flush(context.Background()); err != nil {
-		return err
-	}
-	if err := first.Load(); err != nil {
-		return *err
-	}
-	return nil
+		}
+	})
 }
 
 // recordBatch is a batch of n records of size bytes each.

@@ -3,7 +3,6 @@ package core
 import (
 	"container/heap"
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // NeverExpires is the Expires of a message that outlives even MaxAge.
-const NeverExpires int64 = math.MaxInt64
+const NeverExpires int64 = forever
 
 // expiry knows when the messages of a partition end, if its Stream is Expiring: by
 // their own Expires, else by MaxAge. It is derived: after a restart, and after a

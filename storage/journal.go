@@ -598,7 +598,7 @@ func (j *diskJournal) discard(num uint64, unread bool) error {
 	}
 	hurry := j.hurry
 	if !unread {
-		hurry = func() bool { return true }
+		hurry = atOnce
 	}
 	return removeFile(j.fs, f.name, hurry)
 }

@@ -15,8 +15,11 @@ const (
 	removePause = time.Millisecond
 )
 
-// removeFile removes a file that nobody has open, if it is there. While hurry says no, it
-// takes its time. A crash may leave a file that is too short.
+// atOnce is the hurry of who must not see a file shrink: others have it open.
+func atOnce() bool { return true }
+
+// removeFile removes a file, if it is there. While hurry says no, it takes its time. A crash may
+// leave a file that is too short.
 func removeFile(fs vfs.FS, name string, hurry func() bool) error {
 	if fs == vfs.Default { // others cannot shrink a file
 		shrink(name, hurry)

@@ -172,11 +172,7 @@ func (s *segments) remove(r *run) error {
 		return nil
 	}
 	s.count.Add(-1)
-	err := s.fs.Remove(s.name(r.file))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
+	return removeFile(s.fs, s.name(r.file), atOnce) // readers may have it open
 }
 
 // load opens the segment of a run, and with data the kept files that it refers to. get
