@@ -42,6 +42,12 @@ type account struct {
 		out Sender
 		buf []byte
 	}
+	// afterwards is what later was given and has not begun.
+	afterwards struct {
+		sync.Mutex
+		todo    []func()
+		running bool
+	}
 }
 
 // AccountName is how NATS calls a namespace.
@@ -50,6 +56,33 @@ func AccountName(ns *core.Namespace) string {
 		return server.DEFAULT_GLOBAL_ACCOUNT
 	}
 	return ns.Name()
+}
+
+// later calls what may write to sockets, where locks are held, a Tx is open or the journal's
+// time is taken: in the background, one after the other in the order given, so that
+// advisories tell what happened in its order.
+func (a *account) later(fs ...func()) {
+	l := &a.afterwards
+	l.Lock()
+	defer l.Unlock()
+	if l.todo = append(l.todo, fs...); l.running {
+		return
+	}
+	l.running = a.e.background(func() {
+		for {
+			l.Lock()
+			todo := l.todo
+			l.todo = nil
+			l.running = len(todo) > 0
+			l.Unlock()
+			if len(todo) == 0 {
+				return
+			}
+			for _, f := range todo {
+				f()
+			}
+		}
+	})
 }
 
 func newAccount(e *Engine, ns *core.Namespace) *account {

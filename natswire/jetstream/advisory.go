@@ -30,6 +30,11 @@ func (a *account) advise(subject string, make func() any) {
 	a.send(&wire.Msg{Subject: []byte(subject), Payload: body})
 }
 
+// adviseLater is advise where locks are held or a Tx is open.
+func (a *account) adviseLater(subject string, make func() any) {
+	a.later(func() { a.advise(subject, make) })
+}
+
 func (a *account) adviseStream(prefix, name string, action server.ActionAdvisoryType) {
 	a.advise(prefix+"."+name, func() any {
 		return &server.JSStreamActionAdvisory{

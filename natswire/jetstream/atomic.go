@@ -62,17 +62,12 @@ func (s *stream) endAtomicLocked(id string, b *atomicBatch) {
 
 // abandon tells that a batch was given up.
 func (s *stream) abandon(id string, why server.BatchAbandonReason) {
-	s.a.advise(server.JSAdvisoryStreamBatchAbandonedPre+"."+s.name, func() any {
+	s.a.adviseLater(server.JSAdvisoryStreamBatchAbandonedPre+"."+s.name, func() any {
 		return &server.JSStreamBatchAbandonedAdvisory{
 			TypedEvent: event(server.JSStreamBatchAbandonedAdvisoryType),
 			Stream:     s.name, BatchId: id, Reason: why,
 		}
 	})
-}
-
-// abandonLater is abandon where a Tx is open.
-func (s *stream) abandonLater(id string, why server.BatchAbandonReason) {
-	s.a.e.background(func() { s.abandon(id, why) })
 }
 
 // endBatches forgets all batches: the stream is gone, or allows them no more.
@@ -148,7 +143,7 @@ func (s *stream) atomic(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 	give := func(why server.BatchAbandonReason, e *server.ApiError) say {
 		s.endAtomicLocked(id, b)
 		if why != "" {
-			s.abandonLater(id, why)
+			s.abandon(id, why)
 		}
 		return refuse(e)
 	}

@@ -148,7 +148,7 @@ func (c *consumer) pinTo(cfg *server.ConsumerConfig, p *pullRequest, now time.Ti
 // unpin lets another client be pinned. Requires: mu.
 func (c *consumer) unpin(group, reason string) {
 	c.mu.pull.pin = pin{}
-	c.a.e.background(func() { c.adviseUnpinned(group, reason) })
+	c.adviseUnpinned(group, reason)
 	c.recredit()
 }
 
@@ -219,7 +219,7 @@ func (c *consumer) unwatchAppends() {
 }
 
 func (c *consumer) advisePinned(p pin) {
-	c.a.advise(server.JSAdvisoryConsumerPinnedPre+"."+c.key, func() any {
+	c.a.adviseLater(server.JSAdvisoryConsumerPinnedPre+"."+c.key, func() any {
 		return &server.JSConsumerGroupPinnedAdvisory{
 			TypedEvent: event(server.JSConsumerGroupPinnedAdvisoryType), Account: AccountName(c.a.ns),
 			Stream: c.stream.name, Consumer: c.name, Group: p.group, PinnedClientId: p.id,
@@ -228,7 +228,7 @@ func (c *consumer) advisePinned(p pin) {
 }
 
 func (c *consumer) adviseUnpinned(group, reason string) {
-	c.a.advise(server.JSAdvisoryConsumerUnpinnedPre+"."+c.key, func() any {
+	c.a.adviseLater(server.JSAdvisoryConsumerUnpinnedPre+"."+c.key, func() any {
 		return &server.JSConsumerGroupUnpinnedAdvisory{
 			TypedEvent: event(server.JSConsumerGroupUnpinnedAdvisoryType), Account: AccountName(c.a.ns),
 			Stream: c.stream.name, Consumer: c.name, Group: group, Reason: reason,

@@ -291,14 +291,8 @@ func (c *commit) Durable(err error) {
 		a.completions.Unlock()
 	}
 	c.publishAgain(err)
-	if after := c.after; err == nil && len(after) > 0 {
-		// They may write to sockets, which must not take the journal's time.
-		c.after = nil
-		a.e.background(func() {
-			for _, f := range after {
-				f()
-			}
-		})
+	if err == nil && len(c.after) > 0 {
+		a.later(c.after...)
 	}
 	c.recycle()
 }

@@ -286,8 +286,7 @@ func (c *consumer) pullOne(cfg *server.ConsumerConfig, m *wire.Msg, size int, d 
 			continue
 		}
 		if fresh {
-			pin := w.pin
-			c.a.e.background(func() { c.advisePinned(pin) })
+			c.advisePinned(w.pin)
 		}
 		p.n--
 		p.sent++
