@@ -51,6 +51,8 @@ type conn struct {
 	log  *slog.Logger
 	id   string // names it as an owner of queues
 	user *auth.Identity
+	// release ends the session of user, if there is one.
+	release func()
 
 	state      state
 	frameMax   int
@@ -420,6 +422,9 @@ func (c *conn) discard(d time.Duration) {
 // finish releases everything that the connection holds.
 func (c *conn) finish() {
 	c.ended.Store(true)
+	if c.release != nil {
+		c.release()
+	}
 	for _, t := range []*time.Timer{c.beat, c.patrol} {
 		if t != nil {
 			t.Stop()

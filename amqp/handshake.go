@@ -124,6 +124,7 @@ func (c *conn) startOk(m *wire.ConnectionStartOk) error {
 		return refuse(codeAccessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", m.Mechanism)
 	}
 	c.user = id
+	c.release = c.s.Auth.Hold(id.User, func() { c.force("user '" + id.User + "' is deleted") })
 	c.state = stTune
 	c.send(0, &wire.ConnectionTune{
 		ChannelMax: c.s.ChannelMax, FrameMax: c.s.FrameMax, Heartbeat: uint16(c.s.Heartbeat / time.Second),

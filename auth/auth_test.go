@@ -110,3 +110,27 @@ func TestProvenTogether(t *testing.T) {
 		t.Error("bcrypt ran again, or not for another password")
 	}
 }
+
+// A user that is removed while it logs in does not stay; who left is not ended.
+func TestHold(t *testing.T) {
+	var s Store
+	if err := s.Add("ann", "secret", ""); err != nil {
+		t.Fatal(err)
+	}
+	ended := map[string]int{}
+	end := func(what string) func() { return func() { ended[what]++ } }
+	release := s.Hold("ann", end("released"))
+	s.Hold("ann", end("held"))
+	s.Hold(Guest, end("guest"))
+	release()
+	s.Remove("ann")
+	s.Hold("ann", end("late"))
+	s.Remove("ann")
+	if ended["held"] != 1 || ended["late"] != 1 || len(ended) != 2 {
+		t.Error(ended)
+	}
+	s.Put(User{Name: Guest, Gone: true})
+	if ended["guest"] != 1 {
+		t.Error(ended)
+	}
+}

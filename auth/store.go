@@ -47,7 +47,8 @@ var nobody = User{Hash: "$2a$10$HZDtq9mfi1RQGwWf53HXqu3MDWfYOyxUEhnwbSU9LPn18wRi
 type Store struct {
 	mu struct {
 		sync.Mutex
-		users map[string]User // those put; guest is not among them unless it was changed
+		users    map[string]User // those put; guest is not among them unless it was changed
+		sessions map[string]map[*session]struct{}
 	}
 	proven proven
 }
@@ -77,27 +78,37 @@ func (s *Store) Add(name, password, namespace string) error {
 	return err
 }
 
-// Put makes u known, in place of the user of that name. It holds for the next login.
+// Put makes u known, in place of the user of that name. It holds for the next login; one that is Gone
+// loses its open connections too.
 func (s *Store) Put(u User) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.mu.users == nil {
 		s.mu.users = make(map[string]User)
 	}
 	s.mu.users[u.Name] = u
+	s.mu.Unlock()
+	if u.Gone {
+		s.endSessions(u.Name)
+	}
 }
 
-// Remove forgets a user; guest, whom every Store knows, is put as Gone instead.
+// Remove forgets a user and ends its connections; guest, whom every Store knows, is put as Gone instead.
 func (s *Store) Remove(name string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.mu.users, name)
+	s.mu.Unlock()
+	s.endSessions(name)
 }
 
 // User returns the user of that name, if it may log in.
 func (s *Store) User(name string) (User, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.user(name)
+}
+
+// user is User. Requires: mu.
+func (s *Store) user(name string) (User, bool) {
 	if u, ok := s.mu.users[name]; ok {
 		return u, !u.Gone
 	}

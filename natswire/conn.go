@@ -30,6 +30,8 @@ type conn struct {
 	ns   *core.Namespace
 	subj *core.Subjects
 	user string
+	// release ends the session of user, if there is one.
+	release func()
 	// client is what JetStream knows of this connection.
 	client *jetstream.Client
 	// connected: CONNECT was seen; refusing: nothing but CONNECT is accepted;
@@ -277,6 +279,7 @@ func (c *conn) close(why Reason) {
 func (c *conn) end() {
 	why, _ := c.reason.Load().(Reason)
 	c.stopTimers()
+	c.logOut()
 	c.dropSubs()
 	c.in.release()
 	c.finish()

@@ -75,12 +75,16 @@ func (c *conn) connect(arg []byte) bool {
 // as nats-server without users does.
 func (c *conn) login() bool {
 	ns := core.DefaultNamespace
-	c.user = ""
+	c.logOut()
 	if c.s.o.Auth != nil && (c.s.o.RequireAuth || c.opts.User != "") {
 		id, err := c.s.o.Auth.Login(c.opts.User, c.opts.Pass, c.nc.RemoteAddr())
 		switch {
 		case err == nil:
 			c.user, ns = id.User, id.Namespace
+			c.release = c.s.o.Auth.Hold(c.user, func() {
+				c.say(wire.AppendErr(nil, errAuthViolation))
+				c.close(AuthenticationFailure)
+			})
 		case c.s.o.RequireAuth || c.s.o.Auth.Managed():
 			return false
 		}
@@ -96,4 +100,12 @@ func (c *conn) login() bool {
 		c.prod.move(n)
 	}
 	return true
+}
+
+// logOut ends what login began.
+func (c *conn) logOut() {
+	if c.release != nil {
+		c.release()
+	}
+	c.user, c.release = "", nil
 }

@@ -24,7 +24,7 @@ func userCommand(c *ctl) *cobra.Command {
 
 One user logs in through all doors: AMQP with PLAIN, NATS with user and
 password, ctl with --user. A change holds for the next login and is kept over
-restarts; connections that are open stay.
+restarts; connections that are open stay, but those of a deleted user are closed.
 
 A new server has the user guest, password guest, an administrator who may log in
 from the server's own machine only. Add an administrator of your own, then
