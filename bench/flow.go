@@ -30,6 +30,9 @@ const (
 	// flowWindow is how many messages an unpaced flow has on their way.
 	flowWindow = 1000
 	flowSize   = 1000
+	// pacedSpans is how many times as long a paced flow runs: few messages a second must
+	// still be enough that one in a thousand is ten.
+	pacedSpans = 4
 )
 
 // flowing is a workload of one flow: rate messages a second, 0: as many as go.
@@ -43,8 +46,16 @@ func flowing(open opener, rate, size int) func(t *target) (sample, error) {
 		if err := t.begin(); err != nil {
 			return sample{}, err
 		}
-		return r.drive(rate, t.span)
+		return r.drive(rate, flowSpan(t, rate))
 	}
+}
+
+// flowSpan is how long a flow of rate messages a second runs.
+func flowSpan(t *target, rate int) time.Duration {
+	if rate == 0 {
+		return t.span
+	}
+	return t.span * pacedSpans
 }
 
 // flowRun is one run of a flow.

@@ -34,7 +34,7 @@ func mix(rate int) func(t *target) (sample, error) {
 		if err := t.begin(); err != nil {
 			return sample{}, err
 		}
-		return driveTogether(flows, rate, t.span)
+		return driveTogether(flows, rate, flowSpan(t, rate))
 	}
 }
 
