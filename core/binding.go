@@ -1,12 +1,11 @@
 package core
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
-
-	"trivium/internal/hamt"
 )
 
 // Binding connects an exchange to a queue, a stream or another exchange. Its identity is
@@ -33,11 +32,56 @@ type Binding struct {
 
 // binding is a Binding in use. It is immutable.
 type binding struct {
-	Binding
-	id     string
-	from   *Exchange
-	to     *Exchange // of Exchange
-	stored bool
+	from *Exchange
+	// One of these is set.
+	queue  *Queue
+	stream *Stream
+	to     *Exchange
+
+	key             string
+	more            *bindingMore // nil if there is nothing of it
+	capture, stored bool
+	alone           bindings // the set of this one
+}
+
+// bindingMore is what few Bindings have.
+type bindingMore struct {
+	argsID string
+	match  *HeaderMatch
+	doc    []byte
+}
+
+// newBinding makes one of b with its ends.
+func newBinding(b *Binding, from, to *Exchange) *binding {
+	n := &binding{from: from, queue: b.Queue, stream: b.Stream, to: to, key: b.Key, capture: b.Capture}
+	if n.queue != nil && n.key == n.queue.config().Name {
+		n.key = n.queue.config().Name // as is usual: one string is enough
+	}
+	if b.ArgsID != "" || b.Match != nil || len(b.Doc) > 0 {
+		n.more = &bindingMore{b.ArgsID, b.Match, slices.Clone(b.Doc)}
+	}
+	n.alone.one = n
+	return n
+}
+
+// binding is b as its users know it.
+func (b *binding) binding() *Binding {
+	p := &Binding{Source: b.from.config.Name, Queue: b.queue, Stream: b.stream, Key: b.key, Capture: b.capture, Durable: b.stored}
+	if b.to != nil {
+		p.Exchange = b.to.config.Name
+	}
+	if m := b.more; m != nil {
+		p.ArgsID, p.Match, p.Doc = m.argsID, m.match, m.doc
+	}
+	return p
+}
+
+// match is the condition on headers, nil for none.
+func (b *binding) match() *HeaderMatch {
+	if b.more == nil {
+		return nil
+	}
+	return b.more.match
 }
 
 // Bind adds a binding; repeating one is no error. Error codes: NotFound (with Name of
@@ -48,26 +92,23 @@ func (ns *Namespace) Bind(tx *Tx, b Binding) error {
 		return err
 	}
 	id := b.id()
-	if _, ok := ns.bindings.Load().Get(id); ok {
+	if _, ok := ns.bindings.Load().Get(id.hash()); ok {
 		return nil
 	}
-	n := &binding{Binding: b, id: id, from: src, to: to}
+	n := newBinding(&b, src, to)
 	n.stored = b.Durable && src.config.Durable
 	switch {
 	case b.Queue != nil:
-		c := b.Queue.Config()
-		n.stored = n.stored && c.Durable && c.Owner == ""
+		n.stored = n.stored && b.Queue.config().survives()
 	case b.Stream != nil:
-		n.stored = n.stored && !b.Stream.Config().Volatile
+		n.stored = n.stored && !b.Stream.config().Volatile
 	default:
 		n.stored = n.stored && to.config.Durable
 	}
-	n.Durable = n.stored
-	n.Doc = slices.Clone(b.Doc)
 	if n.stored {
-		tx.Set(ns.bindingKey(id), n.encode())
+		tx.Set(ns.bindingKey(id), b.encode())
 	}
-	ns.link(n)
+	ns.link(n, id)
 	return nil
 }
 
@@ -77,7 +118,7 @@ func (ns *Namespace) Unbind(tx *Tx, b Binding) (bool, error) {
 	if _, _, err := ns.bindingEnds("unbind", &b); err != nil {
 		return false, err
 	}
-	n, ok := ns.bindings.Load().Get(b.id())
+	n, ok := ns.bindings.Load().Get(b.id().hash())
 	if !ok {
 		return false, nil
 	}
@@ -88,11 +129,19 @@ func (ns *Namespace) Unbind(tx *Tx, b Binding) (bool, error) {
 // Bindings calls f for each binding, in order of source, destination and key, until f returns
 // false. What f gets must not be changed.
 func (ns *Namespace) Bindings(f func(b *Binding) bool) {
-	var all []*binding
-	ns.bindings.Load().Each(func(_ string, b *binding) bool { all = append(all, b); return true })
-	slices.SortFunc(all, func(a, b *binding) int { return strings.Compare(a.id, b.id) })
-	for _, b := range all {
-		if !f(&b.Binding) {
+	type known struct {
+		id bindingID
+		b  *Binding
+	}
+	var all []known
+	ns.bindings.Load().Each(func(_ bindingHash, n *binding) bool {
+		b := n.binding()
+		all = append(all, known{b.id(), b})
+		return true
+	})
+	slices.SortFunc(all, func(a, b known) int { return cmp.Compare(a.id, b.id) })
+	for _, k := range all {
+		if !f(k.b) {
 			return
 		}
 	}
@@ -106,12 +155,12 @@ func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err 
 	case b.Source == "":
 		return nil, nil, &Error{Code: Invalid, Op: op, Want: "an exchange that is not the default one"}
 	case b.Queue != nil:
-		c := b.Queue.Config()
+		c := b.Queue.config()
 		if ns.Queue(c.Realm, c.Name) != b.Queue {
 			return nil, nil, &Error{Code: NotFound, Op: op, Name: c.Name}
 		}
 	case b.Stream != nil:
-		c := b.Stream.Config()
+		c := b.Stream.config()
 		if ns.Stream(c.Realm, c.Name) != b.Stream {
 			return nil, nil, &Error{Code: NotFound, Op: op, Name: c.Name}
 		}
@@ -126,23 +175,29 @@ func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err 
 }
 
 // link puts a new binding in use. Requires: the sequencer, or loading.
-func (ns *Namespace) link(b *binding) {
-	src := b.from
-	all := ns.bindings.Load().Set(ns.loading, b.id, b)
+func (ns *Namespace) link(b *binding, id bindingID) {
+	all := ns.bindings.Load().Set(ns.loading, id.hash(), b)
 	ns.bindings.Store(&all)
-	src.out = src.out.Set(ns.edit, b, struct{}{})
-	if b.to != nil {
-		b.to.in = b.to.in.Set(ns.edit, b, struct{}{})
-	} else {
-		ns.inbound[b.end()] = ns.inbound[b.end()].Set(ns.edit, b, struct{}{})
-	}
+	in := b.inbound()
+	*in = (*in).with(ns.edit, b, false)
 	ns.routed(b, false)
+}
+
+// inbound are the bindings that end where b does.
+func (b *binding) inbound() **bindings {
+	switch {
+	case b.queue != nil:
+		return &b.queue.inbound
+	case b.stream != nil:
+		return &b.stream.inbound
+	}
+	return &b.to.inbound
 }
 
 // routed changes what publishers see.
 func (ns *Namespace) routed(b *binding, remove bool) {
 	src := b.from
-	if b.Source == SubjectExchange {
+	if src.config.Name == SubjectExchange {
 		ns.subjects.change(subjectChange{binding: b, remove: remove})
 	}
 	src.table.Store(src.table.Load().with(ns.loading, src.config.Kind, b, remove))
@@ -150,54 +205,40 @@ func (ns *Namespace) routed(b *binding, remove bool) {
 
 // unbind removes a binding, then its source if that was auto-delete and has none left.
 func (ns *Namespace) unbind(tx *Tx, b *binding) {
-	all := ns.bindings.Load().Delete(nil, b.id)
+	id := b.binding().id()
+	all := ns.bindings.Load().Delete(nil, id.hash())
 	ns.bindings.Store(&all)
 	if b.stored {
-		tx.Unset(ns.bindingKey(b.id))
+		tx.Unset(ns.bindingKey(id))
 	}
-	if b.to != nil {
-		b.to.in = b.to.in.Delete(ns.edit, b)
-	} else if rest := ns.inbound[b.end()].Delete(ns.edit, b); rest.Len() > 0 {
-		ns.inbound[b.end()] = rest
-	} else {
-		delete(ns.inbound, b.end())
-	}
+	in := b.inbound()
+	*in = (*in).with(ns.edit, b, true)
 	src := b.from
-	src.out = src.out.Delete(ns.edit, b)
 	ns.routed(b, true)
-	if src.config.AutoDelete && src.out.Len() == 0 {
+	if src.config.AutoDelete && !src.Bound() {
 		src.Delete(tx)
 	}
 }
 
-func (ns *Namespace) unbindAll(tx *Tx, set hamt.Map[*binding, struct{}]) {
-	var all []*binding
-	set.Each(func(b *binding, _ struct{}) bool { all = append(all, b); return true })
-	for _, b := range all {
-		// Removing one may have deleted an exchange, and so others of the list.
-		if n, ok := ns.bindings.Load().Get(b.id); ok && n == b {
+// unbindAll removes those of a list that are still there: removing one may delete an exchange,
+// and so others.
+func (ns *Namespace) unbindAll(tx *Tx, list []*binding) {
+	for _, b := range list {
+		if n, ok := ns.bindings.Load().Get(b.binding().id().hash()); ok && n == b {
 			ns.unbind(tx, b)
 		}
 	}
 }
 
 // queueGone removes the bindings of a queue that is being deleted.
-func (ns *Namespace) queueGone(tx *Tx, q *Queue) { ns.unbindAll(tx, ns.inbound[q]) }
+func (ns *Namespace) queueGone(tx *Tx, q *Queue) { ns.unbindAll(tx, q.inbound.list()) }
 
 // streamGone removes the bindings of a stream that is being deleted, and all
 // groups' positions in it.
 func (ns *Namespace) streamGone(tx *Tx, s *Stream) {
-	ns.unbindAll(tx, ns.inbound[s])
+	ns.unbindAll(tx, s.inbound.list())
 	ns.concealStream(tx, s)
 	ns.forgetStream(tx, s.ID(), s.Partitions())
-}
-
-// end is the key of inbound.
-func (b *Binding) end() any {
-	if b.Queue != nil {
-		return b.Queue
-	}
-	return b.Stream
 }
 
 // The kinds of destination, as stored.
@@ -207,17 +248,27 @@ const (
 	toExchange = 'x'
 )
 
-// id is a binding's identity, and its key in the index: source, kind of destination,
+// bindingID is a binding's identity, and its key in the index: source, kind of destination,
 // destination's realm and name, key, arguments, capture.
-func (b *Binding) id() string {
+type bindingID string
+
+// bindingHash stands for it where there are many.
+type bindingHash [16]byte
+
+func (id bindingID) hash() bindingHash {
+	h := sha256.Sum256([]byte(id))
+	return bindingHash(h[:])
+}
+
+func (b *Binding) id() bindingID {
 	var kind byte
 	var realm, name string
 	switch {
 	case b.Queue != nil:
-		c := b.Queue.Config()
+		c := b.Queue.config()
 		kind, realm, name = toQueue, string(c.Realm), c.Name
 	case b.Stream != nil:
-		c := b.Stream.Config()
+		c := b.Stream.config()
 		kind, realm, name = toStream, string(c.Realm), c.Name
 	default:
 		kind, name = toExchange, b.Exchange
@@ -228,10 +279,10 @@ func (b *Binding) id() string {
 	id = appendBytes(id, name)
 	id = appendBytes(id, b.Key)
 	id = appendBytes(id, b.ArgsID)
-	return string(append(id, flags(b.Capture)))
+	return bindingID(append(id, flags(b.Capture)))
 }
 
-func (ns *Namespace) bindingKey(id string) []byte { return append(key(keyBinding, ns.id), id...) }
+func (ns *Namespace) bindingKey(id bindingID) []byte { return append(key(keyBinding, ns.id), id...) }
 
 // bindingVersion begins a stored binding, whose key holds its identity (see id):
 //
@@ -257,7 +308,7 @@ func (b *Binding) encode() []byte {
 }
 
 // loadBinding puts a stored binding in use.
-func (ns *Namespace) loadBinding(id string, v []byte) error {
+func (ns *Namespace) loadBinding(id bindingID, v []byte) error {
 	r := fields{rest: []byte(id)}
 	b := Binding{Source: string(r.bytes()), Durable: true}
 	kind, realm, name := r.byte(), Realm(r.bytes()), string(r.bytes())
@@ -298,6 +349,8 @@ func (ns *Namespace) loadBinding(id string, v []byte) error {
 		ns.b.log.Error("a binding is left out: an end is not there", "namespace", ns.name, "binding", id)
 		return nil
 	}
-	ns.link(&binding{Binding: b, id: id, from: src, to: to, stored: true})
+	n := newBinding(&b, src, to)
+	n.stored = true
+	ns.link(n, id)
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"trivium/internal/hamt"
 )
 
 // The kinds of exchange.
@@ -60,10 +58,10 @@ type Exchange struct {
 	config ExchangeConfig
 	table  atomic.Pointer[routingTable]
 
-	// Guarded by the sequencer: the bindings that begin and end here.
-	out, in hamt.Map[*binding, struct{}]
-	// known are the messages it had, nil without Dedup. Guarded by the sequencer.
-	known *known
+	// Guarded by the sequencer: inbound are the bindings that end here, known the messages it had, nil
+	// without Dedup.
+	inbound *bindings
+	known   *known
 }
 
 // newExchange makes an exchange known.
@@ -142,8 +140,8 @@ func (x *Exchange) Delete(tx *Tx) {
 			tx.forget(x.known)
 		}
 	}
-	ns.unbindAll(tx, x.out)
-	ns.unbindAll(tx, x.in)
+	ns.unbindAll(tx, x.table.Load().bindings())
+	ns.unbindAll(tx, x.inbound.list())
 }
 
 func (ns *Namespace) exchangeKey(name string) []byte {

@@ -436,7 +436,7 @@ func TestRouteLikeTheBindings(t *testing.T) {
 		p.queue(fmt.Sprint("q", i))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		live := map[string]Binding{}
+		live := map[bindingID]Binding{}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			src := rapid.SampledFrom([]string{"amq.direct", "amq.fanout", "amq.topic"}).Draw(t, "exchange")
 			b := p.binding(src, fmt.Sprint("q", rapid.IntRange(0, 5).Draw(t, "queue")), keys.Draw(t, "key"))
@@ -485,8 +485,10 @@ func TestRouteLikeTheBindings(t *testing.T) {
 				t.Fatalf("%s: something is left", x)
 			}
 		}
-		if len(p.ns.inbound) != 0 {
-			t.Fatal("inbound bindings are left")
+		for i := range 6 {
+			if p.ns.Queue(defaultRealm, fmt.Sprint("q", i)).inbound != nil {
+				t.Fatal("inbound bindings are left")
+			}
 		}
 	})
 }
@@ -624,8 +626,9 @@ func BenchmarkRouteTopic(b *testing.B) {
 			x := ns.Exchange("amq.topic")
 			for i := range n {
 				q := &Queue{}
+				q.cfg.Store(&QueueConfig{})
 				for _, k := range []string{"orders.%d.#", "orders.%d.*.eu"} {
-					ns.routed(&binding{Binding: Binding{Source: "amq.topic", Queue: q, Key: fmt.Sprintf(k, i)}, from: x}, false)
+					ns.routed(newBinding(&Binding{Queue: q, Key: fmt.Sprintf(k, i)}, x, nil), false)
 				}
 			}
 			var r Routes

@@ -60,22 +60,27 @@ type headerIndex struct {
 	values map[string][]*binding
 }
 
-func (d *destinations) rules() *headerRules {
-	r := d.ruled.Load()
+// match adds where those bindings lead whose conditions hold, and reports whether there is any.
+func (s *bindings) match(h HeaderSource, into *Routes) (found bool) {
+	if s.many == nil {
+		return into.addHolding(s.one, h)
+	}
+	r := s.many.rules.Load()
 	if r == nil {
 		r = &headerRules{}
-		d.bindings.Each(func(b *binding, _ struct{}) bool { r.add(b); return true })
-		d.ruled.Store(r)
+		s.many.set.Each(func(b *binding, _ struct{}) bool { r.add(b); return true })
+		s.many.rules.Store(r)
 	}
-	return r
+	return r.match(h, into)
 }
 
 func (r *headerRules) add(b *binding) {
-	if b.Match == nil || b.Match.Any {
+	m := b.match()
+	if m == nil || m.Any {
 		r.rest = append(r.rest, b)
 		return
 	}
-	for _, w := range b.Match.Want {
+	for _, w := range m.Want {
 		if w.Value == nil {
 			continue
 		}
@@ -95,10 +100,7 @@ func (r *headerRules) add(b *binding) {
 func (r *headerRules) match(h HeaderSource, into *Routes) (found bool) {
 	try := func(list []*binding) {
 		for _, b := range list {
-			if b.Match.holds(h) {
-				into.addBinding(b)
-				found = true
-			}
+			found = into.addHolding(b, h) || found
 		}
 	}
 	try(r.rest)
@@ -113,12 +115,21 @@ func (r *headerRules) match(h HeaderSource, into *Routes) (found bool) {
 	return found
 }
 
+// addHolding adds where b leads if its condition holds.
+func (r *Routes) addHolding(b *binding, h HeaderSource) bool {
+	if !b.match().holds(h) {
+		return false
+	}
+	r.addBinding(b)
+	return true
+}
+
 func (r *Routes) addBinding(b *binding) {
 	switch {
-	case b.Queue != nil:
-		r.Queues = r.queues.add(r.Queues, b.Queue)
-	case b.Stream != nil:
-		r.Streams = r.streams.add(r.Streams, b.Stream)
+	case b.queue != nil:
+		r.Queues = r.queues.add(r.Queues, b.queue)
+	case b.stream != nil:
+		r.Streams = r.streams.add(r.Streams, b.stream)
 	default:
 		r.exchanges = r.met.add(r.exchanges, b.to)
 	}

@@ -28,7 +28,7 @@ func TestHeadersLikeTheBindings(t *testing.T) {
 		p.queue(fmt.Sprint("q", i))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		live := map[string]Binding{}
+		live := map[bindingID]Binding{}
 		for i := range rapid.IntRange(1, 20).Draw(t, "steps") {
 			b := p.binding("amq.headers", fmt.Sprint("q", rapid.IntRange(0, 7).Draw(t, "queue")), "")
 			b.Match, b.ArgsID = drawHeaderMatch(t), fmt.Sprint(i%5)

@@ -80,7 +80,7 @@ func (l *subjectLeaf) apply(edit *hamt.Edit, c subjectChange) *subjectLeaf {
 		l.interests = l.interests.Set(edit, c.interest, struct{}{})
 	default:
 		set := &l.bindings
-		if c.binding.Capture {
+		if c.binding.capture {
 			set = &l.captures
 		}
 		if c.remove {
@@ -121,10 +121,10 @@ func mergeLeaves(leaves []*subjectLeaf, inside bool) *Matched {
 	var exchanges once[*Exchange]
 	add := func(b *binding, _ struct{}) bool {
 		switch {
-		case b.Queue != nil:
-			m.Queues = queues.add(m.Queues, b.Queue)
-		case b.Stream != nil:
-			m.Streams = streams.add(m.Streams, b.Stream)
+		case b.queue != nil:
+			m.Queues = queues.add(m.Queues, b.queue)
+		case b.stream != nil:
+			m.Streams = streams.add(m.Streams, b.stream)
 		default:
 			m.Exchanges = exchanges.add(m.Exchanges, b.to)
 		}

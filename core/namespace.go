@@ -21,14 +21,12 @@ type Namespace struct {
 
 	// Replaced, never changed, by whoever holds the sequencer.
 	exchanges atomic.Pointer[hamt.Map[string, *Exchange]]
-	bindings  atomic.Pointer[hamt.Map[string, *binding]] // by id
+	bindings  atomic.Pointer[hamt.Map[bindingHash, *binding]]
 	groups    atomic.Pointer[hamt.Map[name, *Offsets]]
 	exposed   atomic.Pointer[exposedNames]
 
-	// Guarded by the sequencer: the bindings that end at a *Queue or *Stream. edit is
-	// of the maps that nobody reads without it.
-	inbound map[any]hamt.Map[*binding, struct{}]
-	edit    *hamt.Edit
+	// edit is of the maps that nobody reads without the sequencer.
+	edit *hamt.Edit
 	// loading is of all other maps until loadTopology has ended: nobody reads them yet.
 	// Later it is nil.
 	loading *hamt.Edit
@@ -38,11 +36,10 @@ func newNamespace(b *Broker, id uint64, n string) *Namespace {
 	ns := &Namespace{
 		b: b, id: id, name: n,
 		subjects: newSubjects(),
-		inbound:  map[any]hamt.Map[*binding, struct{}]{},
 		edit:     new(hamt.Edit),
 	}
 	ns.exchanges.Store(&hamt.Map[string, *Exchange]{})
-	ns.bindings.Store(&hamt.Map[string, *binding]{})
+	ns.bindings.Store(&hamt.Map[bindingHash, *binding]{})
 	ns.groups.Store(&hamt.Map[name, *Offsets]{})
 	ns.exposed.Store(&exposedNames{})
 	for _, c := range predeclared {
@@ -73,7 +70,7 @@ func (b *Broker) loadTopology() error {
 		return err
 	}
 	err = b.scanNamespaces(keyBinding, func(ns *Namespace, rest, v []byte) error {
-		return ns.loadBinding(string(rest), v)
+		return ns.loadBinding(bindingID(rest), v)
 	})
 	if err != nil {
 		return err

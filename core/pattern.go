@@ -79,6 +79,20 @@ func (p *pattern) next() (wordKind, string) {
 	return literalWord, w
 }
 
+// literal is what is left of p, and whether there is no wildcard in it.
+func (p pattern) literal() (ending, bool) {
+	left := ending{p.rest, p.more}
+	for {
+		switch kind, _ := p.next(); kind {
+		case noWord:
+			return left, true
+		case literalWord:
+		default:
+			return ending{}, false
+		}
+	}
+}
+
 // ValidSubject reports whether s is a subject pattern: words between dots, none
 // empty, without white space; * alone is one word, > alone at the end one or more.
 // Within a longer word they are ordinary characters.

@@ -67,8 +67,9 @@ type Queue struct {
 	// expiring is set once the queue holds a message with an expiry of its own.
 	expiring atomic.Bool
 
-	// Guarded by the sequencer.
+	// Guarded by the sequencer. inbound are the bindings that end here.
 	gone     bool
+	inbound  *bindings
 	onDelete []func(q *Queue)
 }
 

@@ -159,27 +159,27 @@ func (x *Exchange) route(keys []string, h HeaderSource, into *Routes) (found boo
 	switch x.config.Kind {
 	case Direct:
 		for _, key := range keys {
-			if d, ok := t.direct.Get(key); ok {
-				into.add(d.flat())
+			if s, ok := t.direct.Get(key); ok {
+				into.addSet(s)
 				found = true
 			}
 		}
 	case Fanout:
 		if t.all != nil {
-			into.add(t.all.flat())
+			into.addSet(t.all)
 			found = true
 		}
 	case Topic:
-		var buf [8]*destinations
+		var buf [8]*bindings
 		for _, key := range keys {
-			for _, d := range t.topic.match(key, buf[:0]) {
-				into.add(d.flat())
+			for _, s := range t.topic.match(key, buf[:0]) {
+				into.addSet(s)
 				found = true
 			}
 		}
 	case Headers:
 		if t.all != nil {
-			found = t.all.rules().match(h, into)
+			found = t.all.match(h, into)
 		}
 	}
 	return found
@@ -223,60 +223,108 @@ func (r *Routes) addMatched(s *Subjects, subject string) bool {
 // is immutable.
 type routingTable struct {
 	n      int
-	direct hamt.Map[string, *destinations]
-	topic  trie[*destinations]
-	all    *destinations // of fanout and headers
+	direct hamt.Map[string, *bindings]
+	topic  trie[*bindings]
+	all    *bindings // of fanout and headers
 }
 
 // with returns a table with b added or removed.
 func (t *routingTable) with(edit *hamt.Edit, kind string, b *binding, remove bool) *routingTable {
 	c := *t
-	change := func(d *destinations) *destinations { return d.with(edit, b, remove) }
+	change := func(s *bindings) *bindings { return s.with(edit, b, remove) }
 	if remove {
 		c.n--
 	} else {
 		c.n++
 	}
 	switch {
-	case b.Source == SubjectExchange: // Subjects knows it
+	case b.from.config.Name == SubjectExchange: // Subjects knows it
 	case kind == Direct:
-		old, _ := c.direct.Get(b.Key)
-		if d := change(old); d == nil {
-			c.direct = c.direct.Delete(edit, b.Key)
+		old, _ := c.direct.Get(b.key)
+		if s := change(old); s == nil {
+			c.direct = c.direct.Delete(edit, b.key)
 		} else {
-			c.direct = c.direct.Set(edit, b.Key, d)
+			c.direct = c.direct.Set(edit, b.key, s)
 		}
 	case kind == Topic:
-		c.topic = c.topic.update(edit, b.Key, topicDialect, change)
+		c.topic = c.topic.update(edit, b.key, topicDialect, change)
 	default:
 		c.all = change(c.all)
 	}
 	return &c
 }
 
-// destinations are the bindings that hold for the same messages. They are
-// immutable, but for what is computed from them.
-type destinations struct {
-	bindings hamt.Map[*binding, struct{}]
-	list     atomic.Pointer[flat]
-	ruled    atomic.Pointer[headerRules]
+// bindings lists all.
+func (t *routingTable) bindings() []*binding {
+	all := t.all.list()
+	t.direct.Each(func(_ string, s *bindings) bool { all = append(all, s.list()...); return true })
+	t.topic.root.each(func(s *bindings) { all = append(all, s.list()...) })
+	return all
 }
 
-// with returns nil when nothing is left.
-func (d *destinations) with(edit *hamt.Edit, b *binding, remove bool) *destinations {
-	c := &destinations{}
-	if d != nil {
-		c.bindings = d.bindings
+// bindings is a set of them, nil if there are none. It is immutable, but for what is computed from it.
+// A set of one costs nothing: it is part of the binding.
+type bindings struct {
+	one  *binding
+	many *manyBindings // if there is more than one
+}
+
+type manyBindings struct {
+	set   hamt.Map[*binding, struct{}]
+	flat  atomic.Pointer[flat]
+	rules atomic.Pointer[headerRules]
+}
+
+// with returns the set with b added or removed.
+func (s *bindings) with(edit *hamt.Edit, b *binding, remove bool) *bindings {
+	var set hamt.Map[*binding, struct{}]
+	switch {
+	case s == nil && !remove:
+		return &b.alone
+	case s == nil || remove && s.one == b:
+		return nil
+	case s.many != nil:
+		set = s.many.set
+	default:
+		set = set.Set(edit, s.one, struct{}{})
 	}
 	if remove {
-		c.bindings = c.bindings.Delete(edit, b)
+		set = set.Delete(edit, b)
 	} else {
-		c.bindings = c.bindings.Set(edit, b, struct{}{})
+		set = set.Set(edit, b, struct{}{})
 	}
-	if c.bindings.Len() == 0 {
-		return nil
+	if set.Len() > 1 {
+		return &bindings{many: &manyBindings{set: set}}
 	}
-	return c
+	set.Each(func(last *binding, _ struct{}) bool { s = &last.alone; return false })
+	return s
+}
+
+func (s *bindings) list() (all []*binding) {
+	switch {
+	case s == nil:
+	case s.many == nil:
+		all = append(all, s.one)
+	default:
+		s.many.set.Each(func(b *binding, _ struct{}) bool { all = append(all, b); return true })
+	}
+	return all
+}
+
+// addSet adds where the bindings of s lead.
+func (r *Routes) addSet(s *bindings) {
+	if s.many == nil {
+		r.addBinding(s.one)
+		return
+	}
+	f := s.many.flat.Load()
+	if f == nil { // made when it is first needed: so many changes in a row cost little each
+		var u uniqueFlat
+		s.many.set.Each(func(b *binding, _ struct{}) bool { u.add(b); return true })
+		f = &u.flat
+		s.many.flat.Store(f)
+	}
+	r.add(f)
 }
 
 // flat lists different destinations.
@@ -284,19 +332,6 @@ type flat struct {
 	queues    []*Queue
 	streams   []*Stream
 	exchanges []*Exchange
-}
-
-// flat makes the list when it is first needed: so many changes in a row cost
-// little each.
-func (d *destinations) flat() *flat {
-	f := d.list.Load()
-	if f == nil {
-		var u uniqueFlat
-		d.bindings.Each(func(b *binding, _ struct{}) bool { u.add(b); return true })
-		f = &u.flat
-		d.list.Store(f)
-	}
-	return f
 }
 
 type uniqueFlat struct {
@@ -308,10 +343,10 @@ type uniqueFlat struct {
 
 func (u *uniqueFlat) add(b *binding) {
 	switch {
-	case b.Queue != nil:
-		u.queues = u.q.add(u.queues, b.Queue)
-	case b.Stream != nil:
-		u.streams = u.s.add(u.streams, b.Stream)
+	case b.queue != nil:
+		u.queues = u.q.add(u.queues, b.queue)
+	case b.stream != nil:
+		u.streams = u.s.add(u.streams, b.stream)
 	default:
 		u.exchanges = u.x.add(u.exchanges, b.to)
 	}

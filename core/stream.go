@@ -82,6 +82,7 @@ type Stream struct {
 	// Guarded by the sequencer.
 	state   *streamState // nil for a queue
 	gone    bool
+	inbound *bindings // that end here
 	waiting []*Cursor // all cursors, for retention and for counting what is pending
 
 	// cursors by name; changed under the sequencer.

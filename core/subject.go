@@ -121,10 +121,10 @@ func (c *subjectChange) pattern() (string, dialect) {
 	switch {
 	case c.interest != nil:
 		return c.interest.pattern, subjectDialect
-	case c.binding.Capture:
-		return c.binding.Key, subjectDialect
+	case c.binding.capture:
+		return c.binding.key, subjectDialect
 	}
-	return c.binding.Key, bothDialects
+	return c.binding.key, bothDialects
 }
 
 // Version changes whenever a Match might answer differently.

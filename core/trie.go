@@ -13,18 +13,43 @@ type trie[V comparable] struct{ root *trieNode[V] }
 
 type trieNode[V comparable] struct {
 	edit *hamt.Edit
+	// rest is what must follow for value, in a node that no other pattern leads through: so most patterns
+	// cost one node, however many words they have. Invariant: there is none in a node with a branch, in the
+	// root and in wildcards' nodes.
+	rest   ending
+	value  V // of the pattern that ends here
+	branch *branch[V]
+}
+
+// branch is what goes on from a node.
+type branch[V comparable] struct {
 	// words are the literal next words; star and hash the wildcard ones.
 	words      hamt.Map[string, *trieNode[V]]
 	star, hash *trieNode[V]
-	// value is of the pattern that ends here, tail of the one that ends in > here.
+	// tail is of the pattern that ends in > here.
 	// Invariant: below a hash node there is neither a tail nor, at once, another
 	// hash node. See pattern.next.
-	value, tail V
+	tail V
 }
 
-func (n *trieNode[V]) empty() bool {
+// ending is what is left of a key, or of a pattern without wildcards. some tells no words from
+// one that is empty.
+type ending struct {
+	words string
+	some  bool
+}
+
+func (b *branch[V]) empty() bool {
 	var none V
-	return n.words.Len() == 0 && n.star == nil && n.hash == nil && n.value == none && n.tail == none
+	return b.words.Len() == 0 && b.star == nil && b.hash == nil && b.tail == none
+}
+
+// hash is the node of the # after n.
+func (n *trieNode[V]) hash() *trieNode[V] {
+	if n.branch == nil {
+		return nil
+	}
+	return n.branch.hash
 }
 
 // update returns a trie in which f was applied to the value of the pattern s: f
@@ -33,40 +58,135 @@ func (t trie[V]) update(edit *hamt.Edit, s string, d dialect, f func(V) V) trie[
 	return trie[V]{t.root.update(edit, newPattern(s, d), f)}
 }
 
+// own returns n if edit made it, else a copy; a new node if it is nil.
+func (n *trieNode[V]) own(edit *hamt.Edit) *trieNode[V] {
+	if n == nil {
+		return &trieNode[V]{edit: edit}
+	}
+	if edit != nil && n.edit == edit {
+		return n
+	}
+	c := *n
+	c.edit = edit
+	if n.branch != nil {
+		b := *n.branch
+		c.branch = &b
+	}
+	return &c
+}
+
 // update returns nil when nothing is left at and below n.
 func (n *trieNode[V]) update(edit *hamt.Edit, p pattern, f func(V) V) *trieNode[V] {
-	if n == nil {
-		n = &trieNode[V]{edit: edit}
-	} else if edit == nil || n.edit != edit {
-		c := *n
-		c.edit = edit
-		n = &c
-	}
-	switch kind, w := p.next(); kind {
-	case noWord:
+	var none V
+	n = n.own(edit)
+	kind, w := p.next()
+	if kind == noWord {
 		n.value = f(n.value)
-	case tailWord:
-		n.tail = f(n.tail)
-	case starWord:
-		n.star = n.star.update(edit, p, f)
-	case hashWord:
-		n.hash = n.hash.update(edit, p, f)
-	case literalWord:
-		old, ok := n.words.Get(w)
-		next := old.update(edit, p, f)
-		switch {
-		case next == nil:
-			n.words = n.words.Delete(edit, w)
-		case !ok:
-			n.words = n.words.Set(edit, strings.Clone(w), next) // do not keep the whole pattern
-		case next != old:
-			n.words = n.words.Set(edit, w, next)
+	} else {
+		if n.branch == nil {
+			n.branch = &branch[V]{}
+		}
+		n.branch.update(edit, kind, w, p, f)
+		if n.branch.empty() {
+			n.branch = nil
 		}
 	}
-	if n.empty() {
+	if n.branch == nil && n.value == none {
 		return nil
 	}
 	return n
+}
+
+func (b *branch[V]) update(edit *hamt.Edit, kind wordKind, w string, p pattern, f func(V) V) {
+	switch kind {
+	case tailWord:
+		b.tail = f(b.tail)
+	case starWord:
+		b.star = b.star.update(edit, p, f)
+	case hashWord:
+		b.hash = b.hash.update(edit, p, f)
+	case literalWord:
+		old, ok := b.words.Get(w)
+		next := old.follow(edit, p, f)
+		switch {
+		case next == nil:
+			b.words = b.words.Delete(edit, w)
+		case !ok:
+			b.words = b.words.Set(edit, strings.Clone(w), next) // do not keep the whole pattern
+		case next != old:
+			b.words = b.words.Set(edit, w, next)
+		}
+	}
+}
+
+// follow is update for the node of a literal word, which may have a rest.
+func (n *trieNode[V]) follow(edit *hamt.Edit, p pattern, f func(V) V) *trieNode[V] {
+	var none V
+	if n == nil || n.branch == nil {
+		if rest, ok := p.literal(); ok && (n == nil || n.rest == rest) {
+			if n == nil {
+				n = &trieNode[V]{edit: edit, rest: ending{strings.Clone(rest.words), rest.some}}
+			}
+			n = n.own(edit)
+			if n.value = f(n.value); n.value == none {
+				return nil
+			}
+			return n
+		}
+	}
+	return n.spread(edit).update(edit, p, f).gather(edit)
+}
+
+// spread returns n with its rest's first word in a branch.
+func (n *trieNode[V]) spread(edit *hamt.Edit) *trieNode[V] {
+	if n == nil || !n.rest.some {
+		return n
+	}
+	w, rest, more := strings.Cut(n.rest.words, ".")
+	last := &trieNode[V]{edit: edit, rest: ending{rest, more}, value: n.value}
+	return &trieNode[V]{edit: edit, branch: &branch[V]{words: hamt.Map[string, *trieNode[V]]{}.Set(edit, w, last)}}
+}
+
+// gather is the reverse of spread, if only one pattern is left at and below n.
+func (n *trieNode[V]) gather(edit *hamt.Edit) *trieNode[V] {
+	var none V
+	if n == nil || n.branch == nil || n.value != none {
+		return n
+	}
+	b := n.branch
+	if b.words.Len() != 1 || b.star != nil || b.hash != nil || b.tail != none {
+		return n
+	}
+	b.words.Each(func(w string, last *trieNode[V]) bool {
+		if last.branch == nil {
+			rest := ending{w, true}
+			if last.rest.some {
+				rest.words += "." + last.rest.words
+			}
+			n = &trieNode[V]{edit: edit, rest: rest, value: last.value}
+		}
+		return false
+	})
+	return n
+}
+
+// each calls f for every value.
+func (n *trieNode[V]) each(f func(V)) {
+	var none V
+	if n == nil {
+		return
+	}
+	if n.value != none {
+		f(n.value)
+	}
+	if b := n.branch; b != nil {
+		if b.tail != none {
+			f(b.tail)
+		}
+		b.words.Each(func(_ string, k *trieNode[V]) bool { k.each(f); return true })
+		b.star.each(f)
+		b.hash.each(f)
+	}
 }
 
 // match appends to dst the values of all patterns that match key, each once. A
@@ -84,21 +204,21 @@ func (t trie[V]) match(key string, dst []V) []V {
 	var none V
 	var a, b, c [16]*trieNode[V]
 	cur, next := append(a[:0], t.root), b[:0]
-	loops, known := addLoop(c[:0], nil, t.root.hash)
+	loops, known := addLoop(c[:0], nil, t.root.hash())
 	for w, more := "", key != ""; more; {
 		w, key, more = strings.Cut(key, ".")
 		next = next[:0]
 		for _, n := range cur {
-			if n.tail != none {
-				dst = append(dst, n.tail)
+			if n.branch != nil && n.branch.tail != none {
+				dst = append(dst, n.branch.tail)
 			}
-			next = n.step(w, next)
+			next, dst = n.step(w, ending{key, more}, next, dst)
 		}
 		for _, n := range loops {
-			next = n.step(w, next)
+			next, dst = n.step(w, ending{key, more}, next, dst)
 		}
 		for _, n := range next {
-			loops, known = addLoop(loops, known, n.hash)
+			loops, known = addLoop(loops, known, n.hash())
 		}
 		cur, next = next, cur
 		if len(cur)+len(loops) == 0 {
@@ -118,14 +238,25 @@ func (t trie[V]) match(key string, dst []V) []V {
 	return dst
 }
 
-func (n *trieNode[V]) step(w string, to []*trieNode[V]) []*trieNode[V] {
-	if k, ok := n.words.Get(w); ok {
-		to = append(to, k)
+// step appends to to the nodes that w leads to, and to dst the value of a pattern that ends after w and
+// what is left of the key.
+func (n *trieNode[V]) step(w string, left ending, to []*trieNode[V], dst []V) ([]*trieNode[V], []V) {
+	b := n.branch
+	if b == nil {
+		return to, dst
 	}
-	if n.star != nil {
-		to = append(to, n.star)
+	if k, ok := b.words.Get(w); ok {
+		switch {
+		case k.branch != nil:
+			to = append(to, k)
+		case k.rest == left:
+			dst = append(dst, k.value)
+		}
 	}
-	return to
+	if b.star != nil {
+		to = append(to, b.star)
+	}
+	return to, dst
 }
 
 // loopScanMax is how many nodes are searched one by one.
@@ -184,35 +315,39 @@ type overlapStep[V comparable] struct {
 // at reports whether what is below n overlaps with p.
 func (o *overlap[V]) at(n *trieNode[V], p pattern) bool {
 	var none V
-	if n.hash != nil && o.loop(n.hash, p) {
+	if h := n.hash(); h != nil && o.loop(h, p) {
 		return true
 	}
 	rest := p
 	kind, w := rest.next()
 	if kind == noWord {
-		return n.value != none && o.counts(n.value)
+		return n.value != none && !n.rest.some && o.counts(n.value)
 	}
-	if n.tail != none && o.counts(n.tail) {
+	b := n.spread(nil).branch
+	if b == nil {
+		return false
+	}
+	if b.tail != none && o.counts(b.tail) {
 		return true
 	}
 	if kind == tailWord {
 		// Anything that has one more word: let > be *, or * followed by more.
-		if n.star != nil && o.any(n.star) {
+		if b.star != nil && o.any(b.star) {
 			return true
 		}
 		found := false
-		n.words.Each(func(_ string, k *trieNode[V]) bool { found = o.any(k); return !found })
+		b.words.Each(func(_ string, k *trieNode[V]) bool { found = o.any(k); return !found })
 		return found
 	}
-	if n.star != nil && o.at(n.star, rest) {
+	if b.star != nil && o.at(b.star, rest) {
 		return true
 	}
 	if kind == literalWord {
-		k, ok := n.words.Get(w)
+		k, ok := b.words.Get(w)
 		return ok && o.at(k, rest)
 	}
 	found := false
-	n.words.Each(func(_ string, k *trieNode[V]) bool { found = o.at(k, rest); return !found })
+	b.words.Each(func(_ string, k *trieNode[V]) bool { found = o.at(k, rest); return !found })
 	return found
 }
 
@@ -243,13 +378,17 @@ func (o *overlap[V]) loop(h *trieNode[V], p pattern) bool {
 // any reports whether there is a value at or below n that counts.
 func (o *overlap[V]) any(n *trieNode[V]) bool {
 	var none V
-	if n.value != none && o.counts(n.value) || n.tail != none && o.counts(n.tail) {
+	if n.value != none && o.counts(n.value) {
 		return true
 	}
-	if n.star != nil && o.any(n.star) || n.hash != nil && o.any(n.hash) {
+	b := n.branch
+	if b == nil {
+		return false
+	}
+	if b.tail != none && o.counts(b.tail) || b.star != nil && o.any(b.star) || b.hash != nil && o.any(b.hash) {
 		return true
 	}
 	found := false
-	n.words.Each(func(_ string, k *trieNode[V]) bool { found = o.any(k); return !found })
+	b.words.Each(func(_ string, k *trieNode[V]) bool { found = o.any(k); return !found })
 	return found
 }
