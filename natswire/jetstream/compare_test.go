@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -111,7 +110,7 @@ func strip(v any) any {
 
 func ask(nc *nats.Conn, s step) (*nats.Msg, error) {
 	m := &nats.Msg{Subject: s.subject, Data: []byte(s.body), Header: s.header}
-	r, err := nc.RequestMsg(m, 5*time.Second)
+	r, err := nc.RequestMsg(m, patience)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, err
 	}
@@ -279,7 +278,7 @@ func TestCompareMessages(t *testing.T) {
 func TestCompareConsumers(t *testing.T) {
 	compare(t,
 		stream("S", `"subjects":["s.>"]`), pub("s.a", "1"), pub("s.b", "2"), pub("s.a", "3"),
-		stream("W", `"subjects":["w.>"],"retention":"workqueue"`), stream("L", `"subjects":["l"],"max_consumers":1,"consumer_limits":{"max_ack_pending":10,"inactive_threshold":10000000000}`),
+		stream("W", `"subjects":["w.>"],"retention":"workqueue"`), stream("L", `"subjects":["l"],"max_consumers":1,"consumer_limits":{"max_ack_pending":10,"inactive_threshold":3600000000000}`),
 		consumer("S", "all", `"durable_name":"all"`), consumer("S", "all", `"durable_name":"all","ack_policy":"explicit"`),
 		consumer("S", "ex", `"durable_name":"ex","ack_policy":"explicit"`), consumer("S", "ex", `"durable_name":"ex","ack_policy":"explicit"`),
 		consumer("S", "ex", `"durable_name":"ex","ack_policy":"explicit","max_deliver":5`),
@@ -322,7 +321,7 @@ func TestCompareConsumers(t *testing.T) {
 		consumer("W", "a", `"durable_name":"a","ack_policy":"explicit","deliver_policy":"new"`), consumer("W", "a", `"durable_name":"a","ack_policy":"explicit","filter_subject":"w.a"`),
 		consumer("W", "b", `"durable_name":"b","ack_policy":"explicit"`), consumer("W", "b", `"durable_name":"b","ack_policy":"explicit","filter_subject":"w.*"`),
 		consumer("W", "b", `"durable_name":"b","ack_policy":"explicit","filter_subject":"w.b"`),
-		consumer("L", "a", `"durable_name":"a","ack_policy":"explicit","max_ack_pending":20`), consumer("L", "a", `"durable_name":"a","inactive_threshold":20000000000`),
+		consumer("L", "a", `"durable_name":"a","ack_policy":"explicit","max_ack_pending":20`), consumer("L", "a", `"durable_name":"a","inactive_threshold":7200000000000`),
 		consumer("L", "a", `"durable_name":"a","ack_policy":"explicit"`), consumer("L", "b", `"durable_name":"b","ack_policy":"explicit"`),
 		update("L", `"subjects":["l"],"max_consumers":1,"consumer_limits":{"max_ack_pending":5}`),
 		api("CONSUMER.NAMES.S", ""), api("CONSUMER.NAMES.S", `{"offset":3}`), api("CONSUMER.NAMES.NOPE", ""), api("CONSUMER.LIST.S", ""), api("CONSUMER.LIST.L", `{"x":1}`),
@@ -347,7 +346,7 @@ func TestComparePull(t *testing.T) {
 		next("c", `{"batch":1,"expires":50000000,"priority":11}`), next("c", `{"batch":1,"expires":50000000,"id":"x"}`),
 		next("c", `{"batch":1,"expires":50000000,"min_pending":1}`), next("c", `{"batch":1,"expires":50000000,"priority":1}`),
 		step{subject: "$JS.API.CONSUMER.MSG.NEXT.S.c", header: nats.Header{"Nats-Required-Api-Level": {"9"}}},
-		pub("s.c", strings.Repeat("x", 100)), next("c", `{"batch":1,"expires":50000000,"max_bytes":50}`), next("c", `{"batch":1,"expires":50000000,"max_bytes":500}`),
+		pub("s.c", strings.Repeat("x", 100)), next("c", `{"batch":1,"expires":5000000000,"max_bytes":50}`), next("c", `{"batch":1,"expires":5000000000,"max_bytes":500}`),
 		api("CONSUMER.INFO.S.c", ""), api("STREAM.INFO.S", ""),
 	)
 }

@@ -387,6 +387,12 @@ func (c *consumer) info() *server.ConsumerInfo {
 		}
 	}
 	c.mu.Lock()
+	if len(c.mu.pull.waiting) > 0 {
+		c.sweep(time.Now()) // who left does not wait any more
+		c.lessCredit()
+		c.mu.out.Flush()
+		c.arm()
+	}
 	info.NumWaiting = len(c.mu.pull.waiting)
 	info.PriorityGroups = c.groups(&cfg)
 	info.PushBound = cfg.DeliverSubject != "" && c.mu.push.bound

@@ -27,7 +27,7 @@ func with(t *testing.T, c jetstream.StreamConfig) (*world, *nats.Conn, jetstream
 
 func stream0(t *testing.T, nc *nats.Conn) jetstream.JetStream {
 	t.Helper()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestRequestsAreServedInTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer sub.Unsubscribe()
-		if err := nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.c", in, []byte(`{"batch":2,"expires":10000000000}`)); err != nil {
+		if err := nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.c", in, []byte(`{"batch":2,"expires":3600000000000}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -300,7 +300,7 @@ func TestOrderedConsumerAndFlowControl(t *testing.T) {
 			t.Fatalf("message %d has sequence %d", i, meta.Sequence.Stream)
 		}
 	}
-	legacy, err := nc.JetStream()
+	legacy, err := nc.JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -17,27 +18,78 @@ type player struct {
 	nc  *nats.Conn
 	js  nats.JetStreamContext
 	log strings.Builder
+	// unit is how long the story's timers run: how long an ack is waited for, how long a message lives. What is
+	// written down while one runs must be seen before it ends, which is not before due.
+	unit time.Duration
+	due  time.Time // zero: none runs
 }
 
-// alike plays a story on nats-server and on ours, and compares what they write down.
+// shortest is the unit that a story begins with: marker TTLs are whole seconds.
+const shortest = time.Second
+
+// alike plays a story on nats-server and on ours, and compares what they write down. On a machine that was too
+// slow for the story's timers, it is played again with longer ones.
 func alike(t *testing.T, story func(p *player)) {
 	t.Helper()
-	play := func(nc *nats.Conn) []string {
-		js, err := nc.JetStream()
-		if err != nil {
-			t.Fatal(err)
+	for unit := shortest; unit < patience; unit *= 2 {
+		got, ok := play(t, start(t).connect(), unit, story)
+		if !ok {
+			continue
 		}
-		p := &player{t: t, nc: nc, js: js}
-		story(p)
-		return strings.Split(p.log.String(), "\n")
+		// nats-server counts what is pending a moment after it has acknowledged a publish: what it says may
+		// differ from run to run.
+		var want []string
+		for tries := 3; ok && tries > 0 && !slices.Equal(want, got); tries-- {
+			want, ok = play(t, original(t), unit, story)
+		}
+		if ok {
+			same(t, want, got)
+			return
+		}
 	}
-	got := play(start(t).connect())
-	// nats-server counts what is pending a moment after it has acknowledged a publish: what it says may
-	// differ from run to run.
-	var want []string
-	for tries := 3; tries > 0 && !slices.Equal(want, got); tries-- {
-		want = play(original(t))
+	t.Fatal("the machine is too slow for this story")
+}
+
+// tooSlow ends a story in the middle.
+type tooSlow struct{}
+
+// play plays a story once. It reports false if the machine was too slow.
+func play(t *testing.T, nc *nats.Conn, unit time.Duration, story func(p *player)) (lines []string, ok bool) {
+	js, err := nc.JetStream(nats.MaxWait(patience))
+	if err != nil {
+		t.Fatal(err)
 	}
+	p := &player{t: t, nc: nc, js: js, unit: unit}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case tooSlow:
+			t.Logf("too slow for a unit of %v", unit)
+			lines, ok = nil, false
+		default:
+			panic(r)
+		}
+	}()
+	story(p)
+	return strings.Split(p.log.String(), "\n"), true
+}
+
+// hurry says that from now on a timer may run.
+func (p *player) hurry() { p.due = time.Now().Add(p.unit) }
+
+// inTime ends the story if a timer may be over.
+func (p *player) inTime() {
+	if !p.due.IsZero() && time.Now().After(p.due) {
+		panic(tooSlow{})
+	}
+}
+
+// rest says that what is seen next does not depend on a timer that runs, but perhaps on its end.
+func (p *player) rest() { p.due = time.Time{} }
+
+// same compares what two servers' stories wrote down.
+func same(t *testing.T, want, got []string) {
+	t.Helper()
 	for i := range max(len(want), len(got)) {
 		var w, g string
 		if i < len(want) {
@@ -55,6 +107,7 @@ func alike(t *testing.T, story func(p *player)) {
 }
 
 func (p *player) say(format string, args ...any) {
+	p.inTime()
 	fmt.Fprintf(&p.log, format+"\n", args...)
 }
 
@@ -64,6 +117,7 @@ func (p *player) must(subject, body string) {
 	if err != nil {
 		p.t.Fatal(subject, err)
 	}
+	p.inTime()
 	if strings.Contains(string(m.Data), `"error"`) {
 		p.t.Fatal(subject, string(m.Data))
 	}
@@ -118,6 +172,7 @@ func (p *player) answer(m *nats.Msg, what string) {
 	if _, err := p.nc.Request(m.Reply, []byte(what), patience); err != nil {
 		p.t.Fatal(err)
 	}
+	p.inTime()
 }
 
 func (p *player) info(stream, consumer string) *server.ConsumerInfo {
@@ -172,6 +227,7 @@ func TestExhausted(t *testing.T) {
 					}
 					advised := func(n int) {
 						p.t.Helper()
+						p.rest()
 						var seqs []string
 						for range n {
 							m, err := adv.NextMsg(patience)
@@ -184,15 +240,20 @@ func TestExhausted(t *testing.T) {
 						}
 						p.say("exceeded %v", seqs)
 					}
+					fetch := func(n int) map[uint64]*nats.Msg {
+						p.t.Helper()
+						p.hurry() // their acks are waited for
+						return p.fetch("S", "c", n)
+					}
 					p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"retention":%q}`, retention))
-					p.must("CONSUMER.CREATE.S.c", fmt.Sprintf(`{"stream_name":"S","config":{"durable_name":"c","ack_policy":%q,"max_deliver":1,"ack_wait":1500000000}}`, ack))
+					p.must("CONSUMER.CREATE.S.c", fmt.Sprintf(`{"stream_name":"S","config":{"durable_name":"c","ack_policy":%q,"max_deliver":1,"ack_wait":%d}}`, ack, p.unit))
 					p.pub("s.a", 5)
-					a := p.fetch("S", "c", 1)
+					a := fetch(1)
 					p.state("S", "c")
 					advised(1)
 					p.state("S", "c")
 					p.stored("S")
-					b := p.fetch("S", "c", 1)
+					b := fetch(1)
 					p.answer(b[2], "+ACK")
 					p.state("S", "c")
 					p.stored("S")
@@ -202,7 +263,7 @@ func TestExhausted(t *testing.T) {
 					p.state("S", "c")
 					p.stored("S")
 					// One in the middle.
-					c := p.fetch("S", "c", 2)
+					c := fetch(2)
 					p.answer(c[3], "+ACK")
 					p.state("S", "c")
 					advised(1)
@@ -210,11 +271,11 @@ func TestExhausted(t *testing.T) {
 					p.answer(c[4], "+TERM")
 					p.state("S", "c")
 					p.stored("S")
-					d := p.fetch("S", "c", 1)
+					d := fetch(1)
 					advised(1)
 					p.state("S", "c")
 					p.pub("s.a", 3)
-					e := p.fetch("S", "c", 3)
+					e := fetch(3)
 					p.answer(e[7], "+ACK")
 					p.state("S", "c")
 					p.answer(e[6], "+ACK")
@@ -236,9 +297,9 @@ func TestExhausted(t *testing.T) {
 func TestRedeliveredAndExhausted(t *testing.T) {
 	alike(t, func(p *player) {
 		p.must("STREAM.CREATE.S", `{"name":"S","subjects":["s.>"],"retention":"interest"}`)
-		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","max_deliver":2}}`)
-		p.must("CONSUMER.CREATE.S.d", `{"stream_name":"S","config":{"durable_name":"d","ack_policy":"explicit"}}`)
-		p.must("CONSUMER.CREATE.S.a", `{"stream_name":"S","config":{"durable_name":"a","ack_policy":"all"}}`)
+		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","max_deliver":2,"ack_wait":3600000000000}}`)
+		p.must("CONSUMER.CREATE.S.d", `{"stream_name":"S","config":{"durable_name":"d","ack_policy":"explicit","ack_wait":3600000000000}}`)
+		p.must("CONSUMER.CREATE.S.a", `{"stream_name":"S","config":{"durable_name":"a","ack_policy":"all","ack_wait":3600000000000}}`)
 		p.pub("s.a", 6)
 		got := p.fetch("S", "c", 3)
 		p.answer(got[1], "-NAK")

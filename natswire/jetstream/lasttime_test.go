@@ -36,7 +36,7 @@ func TestLastTime(t *testing.T) {
 
 func TestLastTimeAfterRestart(t *testing.T) {
 	w := start(t)
-	js, err := w.connect().JetStream()
+	js, err := w.connect().JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestLastTimeAfterRestart(t *testing.T) {
 	}
 	for range 2 { // from the journal, then from a checkpoint
 		w.restart()
-		if js, err = w.connect().JetStream(); err != nil {
+		if js, err = w.connect().JetStream(nats.MaxWait(patience)); err != nil {
 			t.Fatal(err)
 		}
 		if got := last(); !got.Equal(want) || want.IsZero() {

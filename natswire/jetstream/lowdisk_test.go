@@ -21,7 +21,7 @@ func TestLowDisk(t *testing.T) {
 	w := &world{t: t, dir: t.TempDir(), fs: disk}
 	w.open()
 	t.Cleanup(func() { w.stop() })
-	js, err := jetstream.New(w.connect())
+	js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

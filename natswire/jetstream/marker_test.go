@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,11 +12,11 @@ import (
 
 func TestCompareMarkers(t *testing.T) {
 	compare(t,
-		stream("S", `"subjects":["s.>"],"subject_delete_marker_ttl":5000000000`), stream("X", `"subject_delete_marker_ttl":5`),
-		stream("X", `"pedantic":true,"subject_delete_marker_ttl":5000000000`),
-		pub("s.a", "x", "A", "b", "Nats-TTL", "2"), pub("s.a", "x", "Nats-TTL", "1h"), pub("s.a", "x", "Nats-TTL", "never"),
+		stream("S", `"subjects":["s.>"],"subject_delete_marker_ttl":1800000000000`), stream("X", `"subject_delete_marker_ttl":5`),
+		stream("X", `"pedantic":true,"subject_delete_marker_ttl":1800000000000`),
+		pub("s.a", "x", "A", "b", "Nats-TTL", "900"), pub("s.a", "x", "Nats-TTL", "1h"), pub("s.a", "x", "Nats-TTL", "never"),
 		api("STREAM.MSG.GET.S", `{"seq":1}`), api("STREAM.MSG.GET.S", `{"seq":2}`), api("STREAM.INFO.S", ""),
-		stream("O", `"subjects":["o.>"],"subject_delete_marker_ttl":5000000000,"max_msgs_per_subject":1`), pub("o.a", "x", "Nats-TTL", "2"),
+		stream("O", `"subjects":["o.>"],"subject_delete_marker_ttl":1800000000000,"max_msgs_per_subject":1`), pub("o.a", "x", "Nats-TTL", "900"),
 		api("STREAM.MSG.GET.O", `{"seq":1}`), update("O", `"subjects":["o.>"],"max_msgs_per_subject":1,"allow_msg_ttl":true,"allow_rollup_hdrs":true`),
 	)
 }
@@ -29,11 +28,12 @@ func TestMarkers(t *testing.T) {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			alike(t, func(p *player) {
-				p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"max_age":2000000000,"subject_delete_marker_ttl":2000000000,"storage":%q}`, storage))
+				p.must("STREAM.CREATE.S", fmt.Sprintf(`{"name":"S","subjects":["s.>"],"max_age":%d,"subject_delete_marker_ttl":%d,"storage":%q}`, p.unit, 2*p.unit, storage))
 				sub, err := p.js.SubscribeSync("s.>", nats.BindStream("S"))
 				if err != nil {
 					t.Fatal(err)
 				}
+				p.hurry()
 				for _, m := range []*nats.Msg{
 					{Subject: "s.a"}, {Subject: "s.b"}, {Subject: "s.b"},
 					{Subject: "s.purged", Header: nats.Header{"KV-Operation": {"PURGE"}}},
@@ -41,8 +41,12 @@ func TestMarkers(t *testing.T) {
 					if _, err := p.js.PublishMsg(m); err != nil {
 						t.Fatal(err)
 					}
+					p.inTime()
 				}
-				for range 6 {
+				for i := range 6 {
+					if i == 4 {
+						p.rest() // the markers come
+					}
 					m, err := sub.NextMsg(patience)
 					if err != nil {
 						t.Fatal(err)
@@ -65,11 +69,11 @@ func TestKeyValueLimitMarker(t *testing.T) {
 	alike(t, func(p *player) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		js, err := jetstream.New(p.nc)
+		js, err := jetstream.New(p.nc, jetstream.WithDefaultTimeout(patience))
 		if err != nil {
 			t.Fatal(err)
 		}
-		kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "B", LimitMarkerTTL: time.Second})
+		kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "B", LimitMarkerTTL: p.unit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +82,8 @@ func TestKeyValueLimitMarker(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Stop()
-		if _, err := kv.Create(ctx, "k", []byte("v"), jetstream.KeyTTL(time.Second)); err != nil {
+		p.hurry()
+		if _, err := kv.Create(ctx, "k", []byte("v"), jetstream.KeyTTL(p.unit)); err != nil {
 			t.Fatal(err)
 		}
 		for seen := 0; seen < 2; {
@@ -87,6 +92,7 @@ func TestKeyValueLimitMarker(t *testing.T) {
 				if e != nil {
 					p.say("%s %s %q revision %d", e.Key(), e.Operation(), e.Value(), e.Revision())
 					seen++
+					p.rest() // the marker comes
 				}
 			case <-ctx.Done():
 				t.Fatal(ctx.Err())
@@ -112,7 +118,7 @@ func TestMarkerAfterRestart(t *testing.T) {
 	}
 	nc.Close()
 	w.restart()
-	js, err := w.connect().JetStream()
+	js, err := w.connect().JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

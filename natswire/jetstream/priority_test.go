@@ -96,10 +96,10 @@ func TestOverflow(t *testing.T) {
 		p.must("STREAM.CREATE.S", `{"name":"S","subjects":["s"]}`)
 		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","priority_policy":"overflow","priority_groups":["g"]}}`)
 		a, b := p.puller("a", "S", "c"), p.puller("b", "S", "c")
-		a.ask(`{"batch":10,"expires":10000000000,"group":"g","min_pending":3}`)
+		a.ask(`{"batch":10,"expires":3600000000000,"group":"g","min_pending":3}`)
 		p.waiting("S", "c", 1)
 		p.number("s", 1, 2)
-		b.ask(`{"batch":1,"group":"g","expires":10000000000}`)
+		b.ask(`{"batch":1,"group":"g","expires":3600000000000}`)
 		b.gets(1)
 		p.number("s", 3)
 		p.state("S", "c")
@@ -110,10 +110,10 @@ func TestOverflow(t *testing.T) {
 		a.gets(2)
 		p.state("S", "c")
 		c := p.puller("c", "S", "c")
-		c.ask(`{"batch":1,"group":"g","min_ack_pending":5,"expires":10000000000}`)
+		c.ask(`{"batch":1,"group":"g","min_ack_pending":5,"expires":3600000000000}`)
 		p.waiting("S", "c", 2)
 		p.state("S", "c")
-		b.ask(`{"batch":1,"group":"g","expires":10000000000}`)
+		b.ask(`{"batch":1,"group":"g","expires":3600000000000}`)
 		b.gets(1)
 		c.gets(1)
 		p.state("S", "c")
@@ -126,8 +126,8 @@ func TestPrioritized(t *testing.T) {
 		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","priority_policy":"prioritized","priority_groups":["g"]}}`)
 		var all []*puller
 		for i, body := range []string{
-			`1`, `{"batch":2,"expires":10000000000,"group":"g","priority":2}`, `{"batch":2,"expires":10000000000,"group":"g","priority":1}`,
-			`{"batch":1,"expires":10000000000,"group":"g","priority":2}`, `{"batch":1,"expires":10000000000,"group":"g","priority":1}`,
+			`1`, `{"batch":2,"expires":3600000000000,"group":"g","priority":2}`, `{"batch":2,"expires":3600000000000,"group":"g","priority":1}`,
+			`{"batch":1,"expires":3600000000000,"group":"g","priority":2}`, `{"batch":1,"expires":3600000000000,"group":"g","priority":1}`,
 		} {
 			u := p.puller(fmt.Sprint(i), "S", "c")
 			u.ask(body)
@@ -166,7 +166,7 @@ func TestPinnedClient(t *testing.T) {
 		p.must("STREAM.CREATE.S", `{"name":"S","subjects":["s"]}`)
 		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"name":"c","ack_policy":"explicit","priority_policy":"pinned_client","priority_groups":["g"],"priority_timeout":3000000000,"inactive_threshold":60000000000}}`)
 		advised()
-		const group = `"expires":10000000000,"group":"g"`
+		const group = `"expires":3600000000000,"group":"g"`
 		a, b := p.puller("a", "S", "c"), p.puller("b", "S", "c")
 		a.ask(`{"batch":2,` + group + `}`)
 		p.waiting("S", "c", 1)
@@ -208,7 +208,7 @@ func TestPinnedClient(t *testing.T) {
 // nats.go's own consumers of the three kinds.
 func TestPriorityGroupsOfTheClient(t *testing.T) {
 	nc := start(t).connect()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestMessageTTL(t *testing.T) {
 				w.restart()
 				nc = w.connect()
 			}
-			js, err := nc.JetStream()
+			js, err := nc.JetStream(nats.MaxWait(patience))
 			if err != nil {
 				t.Fatal(err)
 			}

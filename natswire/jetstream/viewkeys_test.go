@@ -16,7 +16,7 @@ import (
 // after it grew and lost messages.
 func TestSearchOfView(t *testing.T) {
 	w := start(t)
-	js, err := w.connect().JetStream()
+	js, err := w.connect().JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
