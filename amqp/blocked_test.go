@@ -133,21 +133,33 @@ func TestBlockedShutdown(t *testing.T) {
 
 // What a blocked connection holds too long is taken from it.
 func TestBlockedOverdue(t *testing.T) {
-	disk := fulldisk.New(vfs.NewMem(), storage.DefaultMinFreeBytes)
-	b := &broker{t: t, fs: disk, opts: Options{ConsumerTimeout: 300 * time.Millisecond}}
-	b.up()
-	t.Cleanup(b.stop)
-	p := b.client()
-	p.queue("q", nil)
-	p.send("", "q", "1")
-	take(t, p.subscribe("q"), 1)
-	closed := p.NotifyClose(make(chan *amqp091.Error, 1))
-	b.setFree(disk, 0)
-	p.send("", "q", "2")
-	if e := <-closed; e == nil || e.Code != codePreconditionFailed {
-		t.Errorf("closed by %v", e)
-	}
-	c := b.client()
-	equal(t, "given back", c.drain("q"), "[1]")
-	b.setFree(disk, storage.DefaultMinFreeBytes)
+	slower(t, 300*time.Millisecond, func(timeout time.Duration) time.Duration {
+		disk := fulldisk.New(vfs.NewMem(), storage.DefaultMinFreeBytes)
+		b := &broker{t: t, fs: disk, opts: Options{ConsumerTimeout: timeout}}
+		b.up()
+		t.Cleanup(b.stop)
+		p := b.client()
+		p.queue("q", nil)
+		p.must(p.Confirm(false))
+		p.confirmed("", "q", amqp091.Publishing{Body: []byte("1")})
+		closed := p.NotifyClose(make(chan *amqp091.Error, 1))
+		b.setFree(disk, 0)
+		began := time.Now()
+		take(t, p.subscribe("q"), 1)
+		err := p.Publish("", "q", false, false, amqp091.Publishing{Body: []byte("2")})
+		wait(t, "it is blocked", func() bool {
+			return b.server.Metrics().Blocked == 1 || time.Since(began) >= timeout
+		})
+		if took := time.Since(began); took >= timeout {
+			return took // it may not have been held while it was blocked
+		}
+		p.must(err)
+		if e := <-closed; e == nil || e.Code != codePreconditionFailed {
+			t.Errorf("closed by %v", e)
+		}
+		c := b.client()
+		equal(t, "given back", c.drain("q"), "[1]")
+		b.setFree(disk, storage.DefaultMinFreeBytes)
+		return 0
+	})
 }

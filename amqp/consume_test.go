@@ -312,23 +312,34 @@ func TestStalledConsumer(t *testing.T) {
 
 // A client that holds a delivery too long loses its channel, and the message goes to another.
 func TestConsumerTimeout(t *testing.T) {
-	b := serve(t, Options{ConsumerTimeout: 100 * time.Millisecond})
-	c := b.client()
-	c.queue("q", nil)
-	closed := c.NotifyClose(make(chan *amqp091.Error, 1))
-	c.send("", "q", "task")
-	next(t, c.subscribe("q"))
-	select {
-	case e := <-closed:
-		equal(t, "closed by", e, `Exception (406) Reason: "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 100 ms. `+
-			`This timeout value can be configured, see consumers doc guide to learn more"`)
-	case <-time.After(patience):
-		t.Fatal("the channel stays open")
-	}
-	// The connection lives on, and who settles in time is left alone.
-	again := &client{t, channelOf(t, c.conn), c.conn}
-	d := next(t, again.subscribe("q"))
-	equal(t, "redelivered", d.Redelivered, true)
-	again.must(d.Ack(false))
-	equal(t, "left", again.drain("q"), "[]")
+	slower(t, 100*time.Millisecond, func(timeout time.Duration) time.Duration {
+		b := serve(t, Options{ConsumerTimeout: timeout})
+		c := b.client()
+		c.queue("q", nil)
+		closed := c.NotifyClose(make(chan *amqp091.Error, 1))
+		c.send("", "q", "task")
+		next(t, c.subscribe("q"))
+		select {
+		case e := <-closed:
+			equal(t, "closed by", e, fmt.Sprintf(`Exception (406) Reason: "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: %d ms. `+
+				`This timeout value can be configured, see consumers doc guide to learn more"`, timeout.Milliseconds()))
+		case <-time.After(patience):
+			t.Fatal("the channel stays open")
+		}
+		// The connection lives on, and who settles in time is left alone.
+		again := &client{t, channelOf(t, c.conn), c.conn}
+		began := time.Now()
+		d := next(t, again.subscribe("q"))
+		equal(t, "redelivered", d.Redelivered, true)
+		err := d.Ack(false)
+		if err == nil {
+			_, err = again.QueueDeclarePassive("q", true, false, false, false, nil)
+		}
+		took := time.Since(began)
+		if took < timeout {
+			again.must(err)
+			equal(t, "left", again.drain("q"), "[]")
+		}
+		return took
+	})
 }

@@ -169,9 +169,14 @@ func TestTimeToLive(t *testing.T) {
 		})
 	}
 	c.queue("q", amqp091.Table{"x-message-ttl": 60_000})
-	c.publish("", "q", amqp091.Publishing{Body: []byte("brief"), Expiration: "30"})
-	c.publish("", "q", amqp091.Publishing{Body: []byte("long")})
-	time.Sleep(60 * time.Millisecond)
+	c.must(c.Confirm(false))
+	c.confirmed("", "q", amqp091.Publishing{Body: []byte("brief"), Expiration: "30"})
+	c.confirmed("", "q", amqp091.Publishing{Body: []byte("long")})
+	wait(t, "the brief one is gone", func() bool {
+		s, err := c.QueueDeclarePassive("q", true, false, false, false, nil)
+		c.must(err)
+		return s.Messages == 1
+	})
 	equal(t, "left", c.drain("q"), "[long]")
 	// Zero: to a consumer that waits, or nowhere.
 	c.publish("", "q", amqp091.Publishing{Expiration: "0"})
@@ -180,26 +185,44 @@ func TestTimeToLive(t *testing.T) {
 	c.publish("", "q", amqp091.Publishing{Body: []byte("now"), Expiration: "0"})
 	equal(t, "at once", bodies(t, ds, 1), "[now]")
 	// A requeue does not make it younger.
-	c.queue("r", amqp091.Table{"x-message-ttl": 100})
-	c.send("", "r", "m")
-	_, ok, err := c.Get("r", false)
-	c.must(err)
-	equal(t, "got", ok, true)
-	c.must(c.Nack(0, true, true))
-	empty("r")
+	slower(t, 100*time.Millisecond, func(ttl time.Duration) time.Duration {
+		q := c.queue(fmt.Sprint("r", ttl), amqp091.Table{"x-message-ttl": ttl.Milliseconds()})
+		began := time.Now()
+		c.send("", q, "m")
+		_, ok, err := c.Get(q, false)
+		c.must(err)
+		took := time.Since(began)
+		if took < ttl {
+			equal(t, "got", ok, true)
+		}
+		if ok {
+			c.must(c.Nack(0, true, true))
+			empty(q)
+		}
+		return took
+	})
 }
 
 func TestQueueExpires(t *testing.T) {
-	b := serve(t, Options{})
-	c := b.client()
-	c.queue("used", amqp091.Table{"x-expires": 100})
-	c.queue("unused", amqp091.Table{"x-expires": 100})
-	c.subscribe("used")
-	// A declaration, passive too, would restart the clock.
-	ns := b.core.Namespace(core.DefaultNamespace)
-	wait(t, "the unused queue is gone", func() bool { return ns.Queue(Realm, "unused") == nil })
-	_, err := c.QueueDeclarePassive("used", true, false, false, false, nil)
-	c.must(err)
+	slower(t, 100*time.Millisecond, func(expires time.Duration) time.Duration {
+		b := serve(t, Options{})
+		c := b.client()
+		args := amqp091.Table{"x-expires": expires.Milliseconds()}
+		began := time.Now()
+		c.queue("used", args)
+		_, err := c.Consume("used", "", false, false, false, false, nil)
+		if took := time.Since(began); took >= expires {
+			return took
+		}
+		c.must(err)
+		c.queue("unused", args)
+		// A declaration, passive too, would restart the clock.
+		ns := b.core.Namespace(core.DefaultNamespace)
+		wait(t, "the unused queue is gone", func() bool { return ns.Queue(Realm, "unused") == nil })
+		_, err = c.QueueDeclarePassive("used", true, false, false, false, nil)
+		c.must(err)
+		return 0
+	})
 }
 
 func TestPriorities(t *testing.T) {

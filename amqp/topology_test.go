@@ -221,7 +221,7 @@ func TestVHosts(t *testing.T) {
 	if err := b.core.Committed(func(tx *core.Tx) error { b.core.CreateNamespace(tx, "shop"); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.auth.Add("anna", "secret", "shop"); err != nil {
+	if err := users.Add("anna", "secret", "shop"); err != nil {
 		t.Fatal(err)
 	}
 	here := b.client()

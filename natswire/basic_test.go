@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long tests wait for what must happen: machines are busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func connect(t testing.TB, w *world, o ...nats.Option) *nats.Conn {
 	t.Helper()
