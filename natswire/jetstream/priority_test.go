@@ -45,6 +45,7 @@ func (u *puller) gets(n int) {
 	for range n {
 		m, err := u.sub.NextMsg(patience)
 		if err != nil {
+			u.p.inTime()
 			u.p.t.Fatalf("%s: %v\n%s", u.name, err, u.p.log.String())
 		}
 		if s := m.Header.Get("Status"); s != "" {
@@ -152,6 +153,7 @@ func TestPinnedClient(t *testing.T) {
 			t.Helper()
 			m, err := adv.NextMsg(patience)
 			if err != nil {
+				p.inTime()
 				t.Fatal(err, p.log.String())
 			}
 			var e struct {
@@ -164,7 +166,7 @@ func TestPinnedClient(t *testing.T) {
 			p.say("%s %s %s %s %s.%s %v", e.Type, e.Group, e.Reason, e.Account, e.Stream, e.Consumer, e.Pinned != "")
 		}
 		p.must("STREAM.CREATE.S", `{"name":"S","subjects":["s"]}`)
-		p.must("CONSUMER.CREATE.S.c", `{"stream_name":"S","config":{"name":"c","ack_policy":"explicit","priority_policy":"pinned_client","priority_groups":["g"],"priority_timeout":3000000000,"inactive_threshold":60000000000}}`)
+		p.must("CONSUMER.CREATE.S.c", fmt.Sprintf(`{"stream_name":"S","config":{"name":"c","ack_policy":"explicit","ack_wait":3600000000000,"priority_policy":"pinned_client","priority_groups":["g"],"priority_timeout":%d,"inactive_threshold":3600000000000}}`, p.unit))
 		advised()
 		const group = `"expires":3600000000000,"group":"g"`
 		a, b := p.puller("a", "S", "c"), p.puller("b", "S", "c")
@@ -172,6 +174,7 @@ func TestPinnedClient(t *testing.T) {
 		p.waiting("S", "c", 1)
 		b.ask(`{"batch":2,` + group + `}`)
 		p.waiting("S", "c", 2)
+		p.hurry() // a is pinned
 		p.number("s", 1, 2)
 		a.gets(2)
 		advised()
@@ -179,6 +182,7 @@ func TestPinnedClient(t *testing.T) {
 		p.say("groups %d, %s, pinned a %v, since %v", len(i.PriorityGroups), i.PriorityGroups[0].Group, i.PriorityGroups[0].PinnedClientID == a.pin, !i.PriorityGroups[0].PinnedTS.IsZero())
 		p.number("s", 3)
 		p.state("S", "c")
+		p.hurry() // again
 		a.ask(`{"batch":1,` + group + `,"id":"` + a.pin + `"}`)
 		a.gets(1)
 		c := p.puller("c", "S", "c")
@@ -186,6 +190,7 @@ func TestPinnedClient(t *testing.T) {
 		c.gets(1)
 		p.must("CONSUMER.UNPIN.S.c", `{"group":"g"}`)
 		advised()
+		p.hurry() // b is pinned
 		p.number("s", 4)
 		b.gets(1)
 		advised()
@@ -198,6 +203,8 @@ func TestPinnedClient(t *testing.T) {
 		a.ask(`{"batch":1,` + group + `}`)
 		p.waiting("S", "c", 1)
 		p.number("s", 6)
+		p.inTime()
+		p.rest()
 		advised()
 		a.gets(1)
 		advised()
