@@ -24,7 +24,7 @@ const scaleShort = 10
 func trials() []trial {
 	all := []trial{startTrial}
 	all = append(all, connTrials()...)
-	return append(all, queuesTrial, topicsTrial, subjectsTrial, bucketTrial, amqpBacklog, kafkaBacklog, natsBacklog)
+	return append(all, queuesTrial, topicsTrial, subjectsTrial, bucketTrial, amqpBacklog, kafkaBacklog, natsBacklog, recoveryTrial)
 }
 
 // scale runs the trials whose name contains o.only, each size against a server

@@ -191,7 +191,7 @@ func publishBacklog(b *bout, queue string) error {
 		wg.Go(func() {
 			for n := range chunks {
 				if errs[i] == nil {
-					errs[i] = publishSome(b, queue, n)
+					errs[i] = publishSome(b, load{n: n, size: backlogSize, persistent: true}, []string{queue})
 				}
 			}
 		})
@@ -209,13 +209,14 @@ func firstOf(errs []error) error {
 	return nil
 }
 
-func publishSome(b *bout, queue string, n int) error {
+// publishSome sends o's messages to the queues in turn, over a connection of its own.
+func publishSome(b *bout, o load, queues []string) error {
 	l, err := dialLean(b.addr["amqp"])
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	_, err = l.publish(load{n: n, size: backlogSize, persistent: true}, "", []string{queue})
+	_, err = l.publish(o, "", queues)
 	return err
 }
 

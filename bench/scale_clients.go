@@ -256,40 +256,22 @@ func (k *kafkaClient) exchange(request []byte) ([]byte, error) {
 
 // wake makes the produce request: the same record each time.
 func (k *kafkaClient) wake(int) error {
-	p := kmsg.NewPtrProduceRequest()
-	p.Version, p.Acks, p.TimeoutMillis = 9, -1, 10_000
-	t := kmsg.NewProduceRequestTopic()
-	t.Topic = connTopic
-	part := kmsg.NewProduceRequestTopicPartition()
-	part.Partition = k.part
-	part.Records = recordBatch(1, 100)
-	t.Partitions = append(t.Partitions, part)
-	p.Topics = append(p.Topics, t)
-	k.produce = kafkaFormat.AppendRequest(nil, p, 1)
+	k.produce = produceRequest(connTopic, k.part, recordBatch(1, 100))
 	return nil
 }
 
 // work produces a record and fetches it.
 func (k *kafkaClient) work() error {
-	b, err := k.exchange(k.produce)
+	offset, err := k.produced(k.produce)
 	if err != nil {
 		return err
-	}
-	resp := kmsg.NewPtrProduceResponse()
-	resp.Version = 9
-	if err := resp.ReadFrom(b[5:]); err != nil {
-		return err
-	}
-	got := resp.Topics[0].Partitions[0]
-	if got.ErrorCode != 0 {
-		return fmt.Errorf("produce: error %d", got.ErrorCode)
 	}
 	f := kmsg.NewPtrFetchRequest()
 	f.Version, f.ReplicaID, f.MaxWaitMillis, f.MinBytes, f.MaxBytes, f.SessionEpoch = 12, -1, 1000, 1, 1<<20, -1
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic = connTopic
 	part := kmsg.NewFetchRequestTopicPartition()
-	part.Partition, part.FetchOffset, part.PartitionMaxBytes = k.part, got.BaseOffset, 1
+	part.Partition, part.FetchOffset, part.PartitionMaxBytes = k.part, offset, 1
 	t.Partitions = append(t.Partitions, part)
 	f.Topics = append(f.Topics, t)
 	r, err := k.call(f, kmsg.NewPtrFetchResponse())
@@ -301,6 +283,37 @@ func (k *kafkaClient) work() error {
 		return fmt.Errorf("fetch: error %d, %d bytes", p.ErrorCode, len(p.RecordBatches))
 	}
 	return nil
+}
+
+// produceRequest is a request to store a batch, acknowledged by all.
+func produceRequest(topic string, partition int32, batch []byte) []byte {
+	p := kmsg.NewPtrProduceRequest()
+	p.Version, p.Acks, p.TimeoutMillis = 9, -1, 10_000
+	t := kmsg.NewProduceRequestTopic()
+	t.Topic = topic
+	part := kmsg.NewProduceRequestTopicPartition()
+	part.Partition, part.Records = partition, batch
+	t.Partitions = append(t.Partitions, part)
+	p.Topics = append(p.Topics, t)
+	return kafkaFormat.AppendRequest(nil, p, 1)
+}
+
+// produced sends a produceRequest and returns the offset that the batch got.
+func (k *kafkaClient) produced(request []byte) (int64, error) {
+	b, err := k.exchange(request)
+	if err != nil {
+		return 0, err
+	}
+	resp := kmsg.NewPtrProduceResponse()
+	resp.Version = 9
+	if err := resp.ReadFrom(b[5:]); err != nil {
+		return 0, err
+	}
+	got := resp.Topics[0].Partitions[0]
+	if got.ErrorCode != 0 {
+		return 0, fmt.Errorf("produce: error %d", got.ErrorCode)
+	}
+	return got.BaseOffset, nil
 }
 
 // kafkaConnTopic makes the topic that kafkaClients use.

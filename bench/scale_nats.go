@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -169,7 +170,7 @@ func bucket(b *bout) error {
 		return err
 	}
 	put := func(n int, key func(i int) int) error {
-		return publishAsync(js, n, func(i int) string { return "$KV." + bucketName + "." + bucketKey(key(i)) })
+		return publishAsync(js, n, backlogSize, func(i int) string { return "$KV." + bucketName + "." + bucketKey(key(i)) })
 	}
 	if err := b.timed("put", b.N, func() error { return put(b.N, func(i int) int { return i }) }); err != nil {
 		return err
@@ -257,9 +258,9 @@ func dialJetStream(b *bout) (*nats.Conn, jetstream.JetStream, error) {
 // publishPending is how many PubAcks may be outstanding.
 const publishPending = 8192
 
-// publishAsync publishes n messages and awaits that all are stored.
-func publishAsync(js jetstream.JetStream, n int, subject func(i int) string) error {
-	data := make([]byte, backlogSize)
+// publishAsync publishes n different messages of size bytes and awaits that all are stored.
+func publishAsync(js jetstream.JetStream, n, size int, subject func(i int) string) error {
+	data := make([]byte, size)
 	futures := make([]jetstream.PubAckFuture, 0, publishPending)
 	await := func() error {
 		for _, f := range futures {
@@ -273,6 +274,7 @@ func publishAsync(js jetstream.JetStream, n int, subject func(i int) string) err
 		return nil
 	}
 	for i := range n {
+		binary.LittleEndian.PutUint32(data, uint32(i))
 		f, err := js.PublishAsync(subject(i), data)
 		if err != nil {
 			return err
@@ -308,7 +310,7 @@ var natsBacklog = trial{
 		}
 		return backlog(b,
 			func() error {
-				return publishAsync(js, b.N, func(i int) string { return subject + "." + strconv.Itoa(i%10) })
+				return publishAsync(js, b.N, backlogSize, func(i int) string { return subject + "." + strconv.Itoa(i%10) })
 			},
 			func() error {
 				nc.Close()
