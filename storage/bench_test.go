@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -434,3 +436,64 @@ func (s *Store) abandon() {
 }
 
 func copyDir(from, to string) error { return os.CopyFS(to, os.DirFS(from)) }
+
+// BenchmarkRemove commits, one transaction after the other, while so many GB of segments are removed.
+func BenchmarkRemove(b *testing.B) {
+	o := Options{Dir: b.TempDir(), Log: testOptions(nil).Log, copyRate: 1 << 50}
+	s := mustOpen(b, o, nil)
+	defer s.Close()
+	var probe *Log
+	commit(b, s, func(tx *Tx) { probe = tx.CreateLog(LogOptions{}) })
+	files := func() int {
+		names, err := filepath.Glob(filepath.Join(o.Dir, "segments", "*"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return len(names)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		var l *Log
+		commit(b, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
+		data := different(1 << 20)
+		for i := range *flagStored << 10 {
+			commit(b, s, func(tx *Tx) { tx.Append(l, &Entry{Data: data[i&1]}) })
+			if i%200 == 199 {
+				if err := s.Checkpoint(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		if err := s.Checkpoint(); err != nil {
+			b.Fatal(err)
+		}
+		syscall.Sync()
+		b.StartTimer()
+		measure := func(until func() bool) (took []time.Duration) {
+			for !until() {
+				began := time.Now()
+				commit(b, s, func(tx *Tx) {
+					tx.Append(probe, &Entry{Data: make([]byte, 128)})
+					tx.Delete(probe, 0, probe.Next())
+				})
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			return took
+		}
+		before := time.Now()
+		quiet := measure(func() bool { return time.Since(before) > time.Second })
+		n := files()
+		commit(b, s, func(tx *Tx) { tx.DropLog(l) })
+		busy := measure(func() bool { return files() == 0 })
+		b.ReportMetric(float64(n), "files")
+		for _, x := range []struct {
+			name string
+			took []time.Duration
+		}{{"quiet", quiet}, {"removing", busy}} {
+			for name, at := range map[string]int{"p50": len(x.took) / 2, "p99": len(x.took) * 99 / 100, "max": len(x.took) - 1} {
+				b.ReportMetric(float64(x.took[at].Microseconds()), x.name+"-"+name+"-µs")
+			}
+		}
+	}
+}

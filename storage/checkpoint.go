@@ -234,13 +234,9 @@ func (s *Store) checkpoint(cut Position) error {
 	t.mu.retired = nil
 	t.mu.Unlock()
 	for _, r := range retired {
-		if err := s.segments.remove(r); err != nil {
-			return err
-		}
+		s.segments.remove(r)
 	}
-	if err := s.discard(gone); err != nil {
-		return err
-	}
+	s.discard(gone)
 	if err := s.journal.release(cut); err != nil {
 		return err
 	}

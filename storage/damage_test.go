@@ -159,7 +159,7 @@ func TestEpoch(t *testing.T) {
 	fs := vfs.NewMem()
 	log := testOptions(fs).Log
 	open := func() *diskJournal {
-		j, err := openJournal(fs, "j", 64<<10, 4, OS, log, nil)
+		j, err := openJournal(fs, "j", 64<<10, 4, OS, log, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

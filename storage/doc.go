@@ -53,6 +53,12 @@
 // last checkpoint; the owner ignores what is not newer than the position its own
 // checkpoint of that object carries. Segments are opened when they are first read.
 //
+// # Removal
+//
+// A file goes after the index has forgotten it for good, and after its last reader has closed it
+// (segments.remove, segments.whenUnread): then no one minds that it shrinks bit by bit before it is
+// unlinked, which spares the journal's syncs (remove.go). A start gives up what it finds that nothing refers to.
+//
 // # Failed writes
 //
 // A failed write or sync is final: it fails every Completion of its cycle, is

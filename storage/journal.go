@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -36,9 +37,9 @@ type journal interface {
 	// any more: how many bytes it has, and how many per second were written.
 	filled(pos Position) (f *journalFile, used, rate int64)
 	// keepFile has a file kept when it is released, until it is discarded, and returns
-	// its last position. discard may use it again if it is unread, or removes it.
+	// its last position. discard uses it again or removes it: nobody may be reading it.
 	keepFile(f *journalFile) Position
-	discard(num uint64, unread bool) error
+	discard(num uint64) error
 	// sync makes everything proposed so far safe, whatever the durability.
 	sync() error
 	// pending is how many bytes are held and not released, oldest the position up
@@ -166,8 +167,8 @@ type diskJournal struct {
 	// write everything twice after all.
 	keeping atomic.Bool
 
-	failed func(error) // hears of a sync that failed in the background
-	hurry  func() bool // files that are given up must go at once
+	failed func(error)       // hears of a sync that failed in the background
+	remove func(name string) // removes a file before long
 
 	work sync.WaitGroup // the preparer and the background sync
 	mu   struct {
@@ -187,8 +188,8 @@ var zeros [blockSize]byte
 
 // openJournal opens the files in dir, but for those of kept: of these only the ones that
 // may have to be replayed.
-func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger, kept map[uint64]bool) (*diskJournal, error) {
-	j := &diskJournal{fs: fs, dir: dir, fileSize: fileSize, keep: keep, mode: mode, log: log}
+func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger, kept map[uint64]bool, remove func(name string)) (*diskJournal, error) {
+	j := &diskJournal{fs: fs, dir: dir, fileSize: fileSize, keep: keep, mode: mode, log: log, remove: remove}
 	if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -263,13 +264,23 @@ func (j *diskJournal) adopt(num uint64, kept bool) error {
 	return nil
 }
 
-// freeFile puts a file aside for reuse, unless it is kept.
+// freeFile puts a file aside for reuse, unless it is kept; there may be enough of them already.
 func (j *diskJournal) freeFile(f *journalFile) error {
-	if f.kept {
-		return f.close()
+	j.mu.Lock()
+	kept := f.kept
+	reuse := !kept && !j.mu.closed && len(j.mu.free) < j.keep && f.size <= j.fileSize
+	if reuse {
+		j.mu.free = append(j.mu.free, f)
 	}
-	j.mu.free = append(j.mu.free, f)
-	return nil
+	j.mu.Unlock()
+	if reuse {
+		return nil
+	}
+	err := f.close()
+	if !kept {
+		j.remove(f.name)
+	}
+	return err
 }
 
 func journalName(fs vfs.FS, dir string, num uint64) string {
@@ -519,27 +530,19 @@ func (j *diskJournal) read(pos Position, p place, b []byte) error {
 }
 
 func (j *diskJournal) release(pos Position) error {
-	var old, kept []*journalFile
+	var gone []*journalFile
 	j.mu.Lock()
 	for len(j.mu.files) > 0 && j.mu.files[0] != j.cur && j.mu.files[0].last <= pos {
 		f := j.mu.files[0]
 		j.mu.files = j.mu.files[1:]
 		j.held.Add(-f.used)
-		if j.keeping.Store(f.kept); f.kept {
-			kept = append(kept, f)
-		} else if len(j.mu.free) < j.keep && f.size <= j.fileSize {
-			j.mu.free = append(j.mu.free, f)
-		} else {
-			old = append(old, f)
-		}
+		j.keeping.Store(f.kept)
+		gone = append(gone, f)
 	}
 	j.mu.Unlock()
 	var errs error
-	for _, f := range kept {
-		errs = errors.Join(errs, f.close())
-	}
-	for _, f := range old {
-		errs = errors.Join(errs, f.close(), removeFile(j.fs, f.name, j.hurry))
+	for _, f := range gone {
+		errs = errors.Join(errs, j.freeFile(f))
 	}
 	return errs
 }
@@ -564,7 +567,7 @@ func (j *diskJournal) keepFile(f *journalFile) Position {
 	return f.last
 }
 
-func (j *diskJournal) discard(num uint64, unread bool) error {
+func (j *diskJournal) discard(num uint64) error {
 	j.mu.Lock()
 	for _, f := range j.mu.files {
 		if f.num == num {
@@ -574,33 +577,26 @@ func (j *diskJournal) discard(num uint64, unread bool) error {
 			return nil
 		}
 	}
-	reuse := unread && len(j.mu.free) < j.keep
+	reuse := len(j.mu.free) < j.keep
 	j.mu.Unlock()
 	f := &journalFile{num: num, name: journalName(j.fs, j.dir, num)}
-	if reuse {
-		var err error
-		if f.f, err = j.fs.OpenReadWrite(f.name, vfs.WriteCategoryUnspecified); err != nil {
-			return err
-		}
-		st, err := f.f.Stat()
-		if err != nil {
-			return errors.Join(err, f.close())
-		}
-		if f.size = st.Size(); f.size <= j.fileSize {
-			j.mu.Lock()
-			j.mu.free = append(j.mu.free, f)
-			j.mu.Unlock()
-			return nil
-		}
-		if err := f.close(); err != nil {
-			return err
-		}
+	if !reuse {
+		j.remove(f.name)
+		return nil
 	}
-	hurry := j.hurry
-	if !unread {
-		hurry = atOnce
+	var err error
+	if f.f, err = j.fs.OpenReadWrite(f.name, vfs.WriteCategoryUnspecified); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // what it held was reported as missing
+		}
+		return err
 	}
-	return removeFile(j.fs, f.name, hurry)
+	st, err := f.f.Stat()
+	if err != nil {
+		return errors.Join(err, f.close())
+	}
+	f.size = st.Size()
+	return j.freeFile(f)
 }
 
 func (j *diskJournal) pending() int64 { return j.held.Load() + j.used.Load() }

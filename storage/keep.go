@@ -160,14 +160,15 @@ func (s *Store) countKept() {
 	s.count.kept.Store(n)
 }
 
-// discard gives files back to the journal whose rows are gone for good.
-func (s *Store) discard(gone []*keptFile) error {
+// discard gives files back to the journal whose rows are gone for good, once nobody reads them.
+func (s *Store) discard(gone []*keptFile) {
 	for _, k := range gone {
-		if err := s.journal.discard(k.num, !s.segments.reading(k.num)); err != nil {
-			return err
-		}
+		s.segments.whenUnread(k.num, func() {
+			if err := s.journal.discard(k.num); err != nil {
+				s.fail(err)
+			}
+		})
 	}
-	return nil
 }
 
 // keptReader is a kept file that segments are read from.
@@ -177,6 +178,7 @@ type keptReader struct {
 	size int64
 	os   *os.File // nil unless the file system is the operating system's
 	refs int      // guarded by segments.mu
+	then func()   // what to do when nobody reads it any more; guarded likewise
 }
 
 var _ io.ReaderAt = (*keptReader)(nil)
@@ -232,13 +234,17 @@ func (s *segments) acquireKept(num uint64) (*keptReader, error) {
 func (s *segments) releaseKept(k *keptReader) {
 	s.mu.Lock()
 	k.refs--
-	last := k.refs == 0
+	last, then := k.refs == 0, k.then
 	if last {
 		delete(s.mu.kept, k.num)
 	}
 	s.mu.Unlock()
-	if last {
-		k.close()
+	if !last {
+		return
+	}
+	k.close()
+	if then != nil {
+		then()
 	}
 }
 
@@ -251,9 +257,15 @@ func (k *keptReader) close() {
 	}
 }
 
-// reading reports whether somebody may be reading a kept file.
-func (s *segments) reading(num uint64) bool {
+// whenUnread calls f when nobody reads a kept file that no run refers to any more.
+func (s *segments) whenUnread(num uint64, f func()) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.mu.kept[num] != nil
+	k := s.mu.kept[num]
+	if k != nil {
+		k.then = f
+	}
+	s.mu.Unlock()
+	if k == nil {
+		f()
+	}
 }

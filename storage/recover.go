@@ -274,10 +274,11 @@ func (s *Store) Recover(sm StateMachine) error {
 	q.cycles++
 	q.instant = &cycle{num: q.cycles}
 	s.gather(&cycle{})
-	s.work.Add(4)
+	s.work.Add(5)
 	go s.writer()
 	go s.completer()
 	go s.settle()
+	go s.removeFiles()
 	go s.watchDisk(look)
 	if s.journal.pending() > s.o.JournalBytes/2 || len(s.settler.mu.drops) > 0 {
 		s.nudgeSettler()

@@ -23,6 +23,11 @@ type run struct {
 	bytes int64 // payload of live entries, an estimate unless exact
 	exact bool
 	dirty bool // bytes or exact changed since the index has them
+
+	// Guarded by segments.mu:
+	gone   bool  // forgotten: nobody opens it any more
+	doomed bool  // its file goes with its last user
+	users  int32 // who has it open
 }
 
 // dataRef says how much of a run's payload is in a kept file.

@@ -24,6 +24,7 @@ type segments struct {
 	journalDir string
 	real       bool // fs is the operating system's
 	next       atomic.Uint64
+	remover    *remover
 	count      atomic.Int64 // files
 
 	mu struct {
@@ -62,6 +63,7 @@ func (o *openRun) release() {
 			o.os.Close()
 		}
 		o.s.releaseAll(o.kept)
+		o.s.leave(o.run)
 	}
 }
 
@@ -71,8 +73,8 @@ func (s *segments) releaseAll(kept map[uint64]*keptReader) {
 	}
 }
 
-func (s *segments) init(fs vfs.FS, dir, journalDir string, x *index) error {
-	s.fs, s.dir, s.journalDir, s.index, s.real = fs, dir, journalDir, x, fs == vfs.Default
+func (s *segments) init(fs vfs.FS, dir, journalDir string, x *index, r *remover) error {
+	s.fs, s.dir, s.journalDir, s.index, s.remover, s.real = fs, dir, journalDir, x, r, fs == vfs.Default
 	s.mu.open, s.mu.kept = map[*run]*list.Element{}, map[uint64]*keptReader{}
 	return fs.MkdirAll(dir, 0o755)
 }
@@ -98,16 +100,15 @@ func (s *segments) sweep(known map[uint64]bool) error {
 			s.next.Store(n + 1)
 		}
 		if !known[n] {
-			if err := s.fs.Remove(s.fs.PathJoin(s.dir, name)); err != nil {
-				return err
-			}
+			s.remover.add(s.fs.PathJoin(s.dir, name))
 		}
 	}
 	s.count.Store(int64(len(known)))
 	return nil
 }
 
-// acquire opens the segment of a run, or finds it open.
+// acquire opens the segment of a run, or finds it open. The run may have been forgotten meanwhile:
+// then it is no run of the Log any more, and the error is errReplaced.
 func (s *segments) acquire(l LogID, r *run) (*openRun, error) {
 	s.mu.Lock()
 	if e := s.mu.open[r]; e != nil {
@@ -125,7 +126,9 @@ func (s *segments) acquire(l LogID, r *run) (*openRun, error) {
 	o.refs.Store(2)
 	s.mu.Lock()
 	var drop []*openRun
-	if e := s.mu.open[r]; e != nil {
+	if r.gone {
+		o.refs.Store(1) // the cache does not want it
+	} else if e := s.mu.open[r]; e != nil {
 		// Somebody else opened it meanwhile.
 		drop = append(drop, o)
 		o.refs.Store(1)
@@ -153,10 +156,11 @@ func (s *segments) removeLocked(e *list.Element) *openRun {
 	return o
 }
 
-// forget closes a run that is replaced or dropped.
+// forget closes a run that is replaced or dropped. Nobody opens it any more.
 func (s *segments) forget(r *run) {
 	s.mu.Lock()
 	var o *openRun
+	r.gone = true
 	if e := s.mu.open[r]; e != nil {
 		o = s.removeLocked(e)
 	}
@@ -166,18 +170,50 @@ func (s *segments) forget(r *run) {
 	}
 }
 
-// remove deletes the file of a run that is forgotten.
-func (s *segments) remove(r *run) error {
-	if r.file == 0 {
-		return nil
-	}
+// remove removes the file of a run that is forgotten, for good, once nobody reads it.
+func (s *segments) remove(r *run) {
 	s.count.Add(-1)
-	return removeFile(s.fs, s.name(r.file), atOnce) // readers may have it open
+	s.mu.Lock()
+	r.doomed = true
+	unread := r.users == 0
+	s.mu.Unlock()
+	if unread {
+		s.remover.add(s.name(r.file))
+	}
+}
+
+// enter counts a user of a run, unless it is forgotten; leave takes one away.
+func (s *segments) enter(r *run) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.gone {
+		return errReplaced
+	}
+	r.users++
+	return nil
+}
+
+func (s *segments) leave(r *run) {
+	s.mu.Lock()
+	r.users--
+	last := r.users == 0 && r.doomed
+	s.mu.Unlock()
+	if last {
+		s.remover.add(s.name(r.file))
+	}
 }
 
 // load opens the segment of a run, and with data the kept files that it refers to. get
 // reads a key of the index.
-func (s *segments) load(l LogID, r *run, get func(key []byte) ([]byte, error), data bool) (*openRun, error) {
+func (s *segments) load(l LogID, r *run, get func(key []byte) ([]byte, error), data bool) (_ *openRun, err error) {
+	if err := s.enter(r); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.leave(r)
+		}
+	}()
 	o := &openRun{s: s, run: r}
 	var at io.ReaderAt
 	where := ""

@@ -120,6 +120,7 @@ type Store struct {
 	sm        StateMachine
 	segments  segments
 	settler   settler
+	remover   *remover
 	alarm     alarm
 	kept      map[uint64]*keptFile
 	// checkpointed is the position of the last checkpoint: frames up to it are not
@@ -180,6 +181,7 @@ func Open(o Options) (*Store, error) {
 	q.nextLog = 1
 	s.logs.byID = map[LogID]*Log{}
 	s.kept = map[uint64]*keptFile{}
+	s.remover = newRemover(o.FS, s.stop)
 	if err := s.open(); err != nil {
 		close(s.stop)
 		s.release()
@@ -209,14 +211,14 @@ func (s *Store) open() error {
 	}
 	journalDir := o.FS.PathJoin(o.Dir, "journal")
 	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
-	j, err := openJournal(o.FS, journalDir, o.JournalFileBytes, keep, o.Durability, o.Log, s.keptNames())
+	j, err := openJournal(o.FS, journalDir, o.JournalFileBytes, keep, o.Durability, o.Log, s.keptNames(), s.remover.add)
 	if err != nil {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
-	j.failed, j.hurry = s.fail, s.hurry
+	j.failed = s.fail
 	s.journal = j
 	s.opened.Store(true)
-	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), journalDir, s.index); err != nil {
+	if err := s.segments.init(o.FS, o.FS.PathJoin(o.Dir, "segments"), journalDir, s.index, s.remover); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
 	if err := syncDir(o.FS, o.Dir); err != nil {
