@@ -133,7 +133,7 @@ func (p *partition) expected(e *Entry, x *Expect) error {
 		if pattern == "" {
 			pattern = string(e.Key)
 		}
-		if last := p.keys.last(pattern); last != x.KeyLast {
+		if last := p.keys.lastOf([]string{pattern}); last != x.KeyLast {
 			return &Error{Code: WrongLast, Op: "append", Name: p.s.config().Name, Got: last}
 		}
 	}

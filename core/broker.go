@@ -68,11 +68,14 @@ type Broker struct {
 	owners map[uint64]durable         // whose Notes are replayed
 	logs   map[storage.LogID]logOwner // whose appends and deletes are replayed
 	dirty  []durable                  // changed since their last checkpoint
+	// indexed are the key indexes of which the last checkpoint took pages.
+	indexed []*keyIndex
 
 	streams map[uint64]*Stream // for loading
 	queues  map[uint64]*Queue  // for loading
 	clean   bool               // the last run ended by Close
 
+	pages   pageCache // of key indexes
 	scratch []Offset
 	noteBuf []byte
 }

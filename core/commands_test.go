@@ -338,7 +338,7 @@ func (h *harness) cmdLog(n string, a args) error {
 
 func (h *harness) cmdKeys(n string, a args) error {
 	h.ns.Stream(defaultRealm, n).Keys(a.opts["pattern"], func(k []byte, st KeyState) bool {
-		fmt.Fprintf(h.out, "%s: first=%d last=%d n=%d\n", k, st.First, st.Last, st.Messages)
+		fmt.Fprintf(h.out, "%s: first=%d last=%d n=%d\n", k, h.ns.Stream(defaultRealm, n).partition(0).keys.first(k), st.Last, st.Messages)
 		return true
 	})
 	return nil

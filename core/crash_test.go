@@ -238,8 +238,8 @@ func (h *harness) churn(rng *rand.Rand) {
 // checkIndex compares a stream's key index with one built from its log.
 func (h *harness) checkIndex(s *Stream) {
 	p := s.partition(0)
-	fresh := &partition{s: s, log: p.log, keys: newKeyIndex()}
-	if err := fresh.reindex(); err != nil {
+	fresh := &partition{s: s, log: p.log, keys: newKeyIndex(p.log, nil, nil)}
+	if err := fresh.indexLog(); err != nil {
 		h.t.Fatal(err)
 	}
 	dump := func(x *keyIndex) string {

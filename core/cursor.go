@@ -99,6 +99,8 @@ type Cursor struct {
 	read         *reader    // owned by the run; nil while there is nothing in it
 	unweighed    *unweighed // owned by the run; nil if there is none
 
+	lasts *lasts // owned by the run; nil if not known
+
 	mu struct {
 		sync.Mutex
 		cfg    *CursorConfig // replaced, never changed
@@ -107,11 +109,14 @@ type Cursor struct {
 		// deleted says why, for Deleted; told once.
 		inactive, told bool
 
-		next    Offset // the first message that was never looked at
-		epoch   uint64 // counts Seeks: what was read before one is void
-		flights flights
-		redo    redo
-		acked   *avl.SequenceSet // settled ones at or above next
+		next Offset // the first message that was never looked at
+		// lastsEnd: of the messages before it only those are delivered that are the last ones before it of
+		// their keys. 0 = there are none.
+		lastsEnd Offset
+		epoch    uint64 // counts Seeks: what was read before one is void
+		flights  flights
+		redo     redo
+		acked    *avl.SequenceSet // settled ones at or above next
 		// exhausted had all their attempts; low is what State says instead of what
 		// follows from the flights: see exhaust.
 		exhausted *avl.SequenceSet
@@ -152,6 +157,8 @@ type cursorRecord struct {
 	Config  CursorConfig
 	Created int64
 	Next    Offset // where it began
+	// LastsEnd is Cursor.mu.lastsEnd as it began.
+	LastsEnd Offset `json:",omitzero"`
 }
 
 func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
@@ -185,7 +192,7 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	cur.created = tx.Now()
 	p := cur.p
 	next := Offset(p.next.Load())
-	var picked []Offset
+	var lastsEnd Offset
 	switch c.Start {
 	case StartFirst:
 		next = p.first()
@@ -209,18 +216,14 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 		}
 	case StartLastPerKey:
 		if p.keys != nil {
-			picked = p.keys.lasts(c.Filters)
+			lastsEnd = next
+			_, next = p.keys.countLasts(c.Filters, 0, next)
 		}
 	}
-	cur.start(next, picked)
+	cur.start(next, lastsEnd)
 	if id != 0 {
 		s.b.register(cur, id)
-		tx.Set(key(keyCursor, s.id, id), mustJSON(cursorRecord{c, cur.created, next}))
-		if len(picked) > 0 {
-			cur.mu.Lock()
-			cur.note(tx, notePicked, func(b []byte) []byte { return appendOffsets(b, picked) })
-			cur.mu.Unlock()
-		}
+		tx.Set(key(keyCursor, s.id, id), mustJSON(cursorRecord{c, cur.created, next, lastsEnd}))
 	}
 	s.attach(cur)
 	cur.mu.Lock()
@@ -230,24 +233,13 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	return cur, nil
 }
 
-// start puts a new cursor at next, with picked messages before it still to come.
-func (c *Cursor) start(next Offset, picked []Offset) {
+// start puts a new cursor at next. Requires: the sequencer.
+func (c *Cursor) start(next, lastsEnd Offset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.began, c.mu.next, c.mu.fresh = next, next, next
-	for _, o := range picked {
-		c.pick(o)
-	}
+	c.began, c.mu.next, c.mu.fresh = next, next, max(next, lastsEnd)
+	c.mu.lastsEnd = lastsEnd
 	c.recount()
-}
-
-// pick makes a message below next one that is still to be delivered for the first
-// time. Requires: mu.
-func (c *Cursor) pick(o Offset) {
-	if c.mu.flights.find(o) == nil {
-		f := c.mu.flights.add(flight{offset: o, state: ready})
-		c.mu.redo.push(c, f)
-	}
 }
 
 // recount counts what is pending. Requires: mu, and the sequencer or loading.
@@ -255,13 +247,32 @@ func (c *Cursor) recount() {
 	if c.p.keys == nil || c.q != nil {
 		return
 	}
-	c.mu.pending = c.p.keys.count(c.mu.cfg.Filters, c.mu.next, maxOffset)
+	c.mu.pending = c.between(c.mu.next, maxOffset)
 	c.mu.pending -= c.ackedLive()
 	for f := range c.mu.flights.all {
 		if f.attempts == 0 {
 			c.mu.pending++
 		}
 	}
+}
+
+// between counts the messages in [from, to) that are to be delivered, settled ones included. Requires: mu, a
+// key index, and the sequencer for an exact answer.
+func (c *Cursor) between(from, to Offset) (n int64) {
+	if end := min(c.mu.lastsEnd, to); from < end {
+		n, _ = c.p.keys.countLasts(c.mu.cfg.Filters, from, end)
+		from = end
+	}
+	if from < to {
+		n += c.p.keys.messages(c.mu.cfg.Filters, from, to)
+	}
+	return n
+}
+
+// outdated reports whether a message with that key is not to be delivered since another one is the last one of its
+// key before lastsEnd. Requires: mu.
+func (c *Cursor) outdated(k []byte, o Offset) bool {
+	return o < c.mu.lastsEnd && !c.p.keys.isLast(k, o, c.mu.lastsEnd)
 }
 
 // attach adds c to its stream. Requires: the sequencer, or loading.
@@ -296,7 +307,7 @@ func (b *Broker) loadCursors() error {
 		}
 		c := newCursor(s, id, &r.Config, nil)
 		c.created = r.Created
-		c.began, c.mu.next, c.mu.fresh = r.Next, r.Next, r.Next
+		c.began, c.mu.next, c.mu.fresh, c.mu.lastsEnd = r.Next, r.Next, r.Next, r.LastsEnd
 		b.register(c, id)
 		s.attach(c)
 		return nil
@@ -377,7 +388,7 @@ func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
 		c.recount()
 	}
 	if c.id != 0 {
-		tx.Set(key(keyCursor, c.s.id, c.id), mustJSON(cursorRecord{cfg, c.created, c.began}))
+		tx.Set(key(keyCursor, c.s.id, c.id), mustJSON(cursorRecord{cfg, c.created, c.began, c.mu.lastsEnd}))
 	}
 	c.armIdle()
 	c.mu.Unlock()
@@ -503,7 +514,7 @@ func (c *Cursor) State() CursorState {
 // before the restart. Requires: mu.
 func (c *Cursor) again() (n int64) {
 	if c.p.keys != nil {
-		n = c.p.keys.count(c.mu.cfg.Filters, c.mu.next, c.mu.seen)
+		n = c.between(c.mu.next, c.mu.seen)
 	} else {
 		n = int64(c.mu.seen - c.mu.next)
 	}
@@ -531,8 +542,7 @@ func (p *partition) stored(o Offset) bool {
 	if p.keys == nil {
 		return p.log.Live(o)
 	}
-	_, ok := p.keys.key(o)
-	return ok
+	return p.log.Retains(o)
 }
 
 // wants reports whether a message with that key matches the filters. Requires: mu or
@@ -591,12 +601,12 @@ func (c *Cursor) appended(o Offset) {
 
 // removed forgets a message that matches and was taken out of the stream.
 // Requires: the sequencer, and a key index.
-func (c *Cursor) removed(o Offset) {
+func (c *Cursor) removed(o Offset, k []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.revive(o)
 	if o >= c.mu.next {
-		if c.mu.acked == nil || !c.mu.acked.Exists(uint64(o)) {
+		if (c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))) && !c.replaced(o, k) {
 			c.mu.pending--
 		}
 	} else if f := c.mu.flights.find(o); f != nil {
@@ -614,9 +624,19 @@ func (c *Cursor) removed(o Offset) {
 	}
 }
 
+// replaced reports whether the removal of a message at or above next changes nothing of what is pending: it was not
+// the last one of its key, or another one is the last one now. Requires: mu.
+func (c *Cursor) replaced(o Offset, k []byte) bool {
+	if o >= c.mu.lastsEnd {
+		return false
+	}
+	last := c.p.keys.last(k, c.mu.lastsEnd)
+	return last > o || last >= c.mu.next
+}
+
 // keeps reports whether the cursor still needs a message that matches, for
 // KeepInterest.
-func (c *Cursor) keeps(o Offset) bool {
+func (c *Cursor) keeps(o Offset, k []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.gone {
@@ -628,6 +648,9 @@ func (c *Cursor) keeps(o Offset) bool {
 	if o < c.mu.next {
 		return c.mu.flights.find(o) != nil
 	}
+	if c.outdated(k, o) {
+		return false
+	}
 	return c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))
 }
 
@@ -636,17 +659,19 @@ func (p *partition) release(tx *Tx) {
 	if p.keys == nil {
 		return
 	}
-	for _, o := range p.keys.offsets(nil, 0, maxOffset) {
-		k, _ := p.keys.key(o)
-		if !p.kept(o, raw(k)) {
-			p.remove(tx, o)
+	for at, end := p.first(), Offset(p.next.Load()); at < end; at += indexStep {
+		for _, o := range p.keys.offsets(nil, at, min(at+indexStep, end)) {
+			k, _ := p.keys.key(o)
+			if !p.kept(o, raw(k)) {
+				p.remove(tx, o)
+			}
 		}
 	}
 }
 
 // kept reports whether any cursor keeps a message. Requires: the sequencer.
 func (p *partition) kept(o Offset, k []byte) bool {
-	return slices.ContainsFunc(p.wantedBy(k), func(c *Cursor) bool { return c.keeps(o) })
+	return slices.ContainsFunc(p.wantedBy(k), func(c *Cursor) bool { return c.keeps(o, k) })
 }
 
 func (c *Cursor) durableState() *durableState { return &c.ds }

@@ -13,7 +13,6 @@ const (
 	noteSettled  = 'a' // ranges of offsets
 	noteAttempts = 't' // offsets and their attempts
 	noteSeek     = 's' // the offset, as a range
-	notePicked   = 'p' // ranges of offsets, to be delivered for the first time
 	noteUrgent   = 'u' // ranges of offsets, urgent in a Weighted queue
 	noteSpent    = 'x' // ranges of offsets that had all their attempts
 	noteLow      = 'f' // the floor that is held, zigzag, NoOffset = none, and its delivery
@@ -102,12 +101,6 @@ func (c *Cursor) replay(data []byte) {
 	case noteSeek:
 		d.ranges(maxOffset, func(o, _ Offset) { c.seek(o) })
 		c.mu.delivered = NoOffset
-	case notePicked:
-		d.ranges(c.p.log.End(), func(from, to Offset) {
-			for o := from; o < to; o++ {
-				c.pick(o)
-			}
-		})
 	case noteUrgent:
 		d.ranges(c.p.log.End(), func(from, to Offset) {
 			for o := from; o < to; o++ {
@@ -169,13 +162,14 @@ func (c *Cursor) ackPast(o Offset) {
 	delete(c.mu.past, o)
 }
 
-// snapshot is durable. It is one part: next, what was delivered, the floor that is
+// snapshot is durable. It is one part: next, lastsEnd, what was delivered, the floor that is
 // held, the flights, what was tried above next, what is urgent, what was settled above
 // next, what is exhausted.
 func (c *Cursor) snapshot(set func(part, value []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := binary.AppendUvarint(nil, uint64(c.mu.next))
+	b = binary.AppendUvarint(b, uint64(c.mu.lastsEnd))
 	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
 	b = binary.AppendUvarint(b, uint64(max(c.mu.seen, 0)))
 	b = binary.AppendUvarint(b, c.mu.deliveries)
@@ -213,6 +207,7 @@ func (c *Cursor) restore(_, value []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := Offset(d.uvarint())
+	c.mu.lastsEnd = Offset(d.uvarint())
 	c.mu.delivered = Offset(d.uvarint()) - 1
 	c.mu.seen = max(Offset(d.uvarint()), c.mu.delivered+1)
 	c.mu.deliveries = d.uvarint()

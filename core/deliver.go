@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"sync"
 
 	"trivium/storage"
@@ -141,7 +142,7 @@ func (c *Cursor) round() (more bool) {
 	c.mu.fetches = nil
 	willing := !paused && c.willing()
 	look := willing || c.q != nil && c.q.housekeeping()
-	next, epoch, filters := c.mu.next, c.mu.epoch, c.mu.cfg.Filters
+	next, epoch, filters, lastsEnd := c.mu.next, c.mu.epoch, c.mu.cfg.Filters, c.mu.lastsEnd
 	if look {
 		c.popRedo(end)
 	}
@@ -153,7 +154,7 @@ func (c *Cursor) round() (more bool) {
 			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
 		}
 		if next < end && !c.sorted() && (len(c.read.redo) < redoAhead || c.weighted()) {
-			c.fill(next, end, filters)
+			c.fill(next, end, filters, lastsEnd)
 		}
 	}
 	if c.q == nil && c.p.keys == nil && willing {
@@ -392,7 +393,7 @@ func (c *Cursor) readRedo() {
 }
 
 // fill reads ahead from next, if nothing is left of what was read before.
-func (c *Cursor) fill(next, end Offset, filters []string) {
+func (c *Cursor) fill(next, end Offset, filters []string, lastsEnd Offset) {
 	r := c.read
 	for r.at < len(r.ahead) && r.ahead[r.at].Next() <= next {
 		r.at++
@@ -403,8 +404,8 @@ func (c *Cursor) fill(next, end Offset, filters []string) {
 	if r.at < len(r.ahead) && r.from > next {
 		return // what lies between is deleted
 	}
-	if len(filters) > 0 && c.p.keys != nil {
-		c.readMatching(next, end, filters)
+	if c.p.keys != nil && (len(filters) > 0 || next < lastsEnd) {
+		c.readMatching(next, end, filters, lastsEnd)
 	} else {
 		c.readFrom(next)
 	}
@@ -418,10 +419,55 @@ const (
 	sparse = 4
 )
 
+// lasts are the last messages of their keys, in order, if they are few enough to be listed at once.
+type lasts struct {
+	epoch uint64 // of the cursor
+	few   bool
+	all   []Offset
+}
+
+// lastsFew is how many are few.
+const lastsFew = 1 << 16
+
+// pickLasts is matching for what is delivered before lastsEnd.
+func (c *Cursor) pickLasts(from, to Offset, filters []string, lastsEnd Offset) (os []Offset, scanned Offset) {
+	if l := c.lasts; l == nil || l.epoch != c.read.epoch {
+		c.lasts = &lasts{epoch: c.read.epoch}
+		c.lasts.all, c.lasts.few = c.p.keys.lasts(filters, lastsEnd, lastsFew)
+	}
+	if !c.lasts.few {
+		return c.p.keys.matchingLasts(filters, lastsEnd, from, min(to, from+scanAhead), readAheadEntries)
+	}
+	all := c.lasts.all
+	i, _ := slices.BinarySearch(all, from)
+	j, _ := slices.BinarySearch(all, to)
+	if n := i + readAheadEntries; n < j {
+		return all[i:n], all[n]
+	}
+	return all[min(i, j):j], to
+}
+
+// superseded reports whether a message with that key is passed over since another one is the last one of its key.
+// Requires: mu.
+func (c *Cursor) superseded(k []byte, o Offset) bool {
+	if o < c.mu.lastsEnd && c.lasts != nil && c.lasts.few && c.lasts.epoch == c.mu.epoch {
+		_, listed := slices.BinarySearch(c.lasts.all, o)
+		return !listed
+	}
+	return c.outdated(k, o)
+}
+
 // readMatching reads ahead only what the filters match, as the key index tells.
-func (c *Cursor) readMatching(from, end Offset, filters []string) {
-	os, scanned := c.p.keys.matching(filters, from, min(end, from+scanAhead), readAheadEntries)
+func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offset) {
 	r := c.read
+	var os []Offset
+	var scanned Offset
+	if from < lastsEnd {
+		os, scanned = c.pickLasts(from, min(end, lastsEnd), filters, lastsEnd)
+	} else {
+		os, scanned = c.p.keys.matching(filters, from, min(end, from+scanAhead), readAheadEntries)
+		c.lasts = nil
+	}
 	r.ahead, r.at, r.from = nil, 0, scanned
 	if len(os) == 0 {
 		return
@@ -527,8 +573,6 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 		switch {
 		case f != nil && f.state != ready, f == nil && x.level < 0:
 			// settled while it was read
-		case x.offset >= end:
-			return false // picked while on its way to disk
 		case x.entry == nil || c.stale(x.entry, x.offset):
 			if f != nil { // deleted
 				c.mu.flights.remove(f)
@@ -576,7 +620,7 @@ func (c *Cursor) head() (*Entry, Offset) {
 				c.skip(o)
 			}
 			if c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) || !c.wants(c.keyAt(e, o)) ||
-				c.stale(e, o) || c.hidden(e, o) || weighted && urgent(e) {
+				c.stale(e, o) || c.hidden(e, o) || c.superseded(c.keyAt(e, o), o) || weighted && urgent(e) {
 				c.skip(o + 1)
 				continue
 			}
@@ -620,7 +664,7 @@ func (c *Cursor) several(e *Entry, o Offset) *Message {
 
 // keyAt is the key of the message at o.
 func (c *Cursor) keyAt(e *Entry, o Offset) []byte {
-	if e.Count == 1 || len(c.mu.cfg.Filters) == 0 {
+	if e.Count == 1 || len(c.mu.cfg.Filters) == 0 && o >= c.mu.lastsEnd {
 		return e.Key
 	}
 	return c.several(e, o).Key

@@ -25,9 +25,6 @@ func (c *Cursor) low() floor {
 		if f.attempts > 0 {
 			return floor{f.offset, max(f.number, 1) - 1}
 		}
-		if c.mu.delivered == NoOffset {
-			low.at = min(low.at, f.offset) // the first one that was picked
-		}
 	}
 	return low
 }

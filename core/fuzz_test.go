@@ -8,7 +8,7 @@ func FuzzCursorState(f *testing.F) {
 	c := &Cursor{}
 	f.Add(appendOffsets([]byte{noteSettled, 1, 2}, []Offset{1, 2, 3, 7}), true)
 	f.Add(appendOffsets([]byte{noteSeek, 1, 2}, []Offset{4}), true)
-	f.Add(appendOffsets([]byte{notePicked, 1, 2}, []Offset{4, 5, 9}), true)
+	f.Add(appendOffsets([]byte{noteSettled, 1, 2}, []Offset{4, 5, 9}), true)
 	f.Add(appendOffsets([]byte{noteSpent, 1, 2}, []Offset{0, 1}), true)
 	f.Add([]byte{noteLow, 1, 2, 3, 4}, true)
 	f.Add(appendRetries([]byte{noteAttempts, 1, 2}, []retry{{3, 4}, {5, 6}}), true)

@@ -2,120 +2,144 @@ package core
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"trivium/internal/names"
 )
 
-// snapshot hands over the names and pages that changed. A page is its messages'
-// key ids; everything else about a key follows from the pages. Requires: the
-// sequencer.
+const (
+	// namesLen is how many ids' names share a row.
+	namesLen = 64
+	// longName is the longest name that shares one.
+	longName = 1 << 10
+	// snapshotRows bounds what one snapshot hands over.
+	snapshotRows = 1 << 10
+)
+
+// snapshot hands over names and pages that changed, some of them: unfinished tells if there are more. All
+// names of a page's ids come before it, and pages in order, so that what a crash has left of a
+// checkpoint fits together: what a row lacks is replayed, and what is live in it the Log tells.
+//
+// A row of names holds, for each of its ids, the name's length plus one, uvarint, and the name; 0 if there is
+// none, or it has a row of its own. Requires: the sequencer.
 func (x *keyIndex) snapshot(set func(part, value []byte)) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	if len(x.newKeys)+len(x.newPages) == 0 {
-		return
-	}
-	for id := range x.newKeys {
-		part := binary.BigEndian.AppendUint32([]byte{partKey}, id)
-		if x.info(id).Messages > 0 {
-			set(part, []byte(x.names.Name(id)))
-		} else {
-			set(part, nil)
+	n := 0
+	for group := range x.newNames {
+		if n++; n > snapshotRows {
+			return
 		}
+		delete(x.newNames, group)
+		set(binary.BigEndian.AppendUint32([]byte{partNames}, group), x.encodeNames(group, set))
 	}
-	clear(x.newKeys)
-	for _, no := range x.newPages {
-		part := binary.BigEndian.AppendUint64([]byte{partKeyPage}, uint64(no))
-		p := x.page(no)
-		if p == nil {
-			set(part, nil)
-			continue
-		}
-		p.dirty = false
-		v := make([]byte, 0, 2*pageLen)
-		for i := range p.refs {
-			v = binary.AppendUvarint(v, uint64(p.refs[i].id))
-		}
-		set(part, v)
-	}
-	x.newPages = nil
-	set([]byte{partKeyEnd}, binary.BigEndian.AppendUint64(nil, uint64(x.end)))
+	x.take(snapshotRows, func(no Offset, v []byte) {
+		set(binary.BigEndian.AppendUint64([]byte{partKeyPage}, uint64(no)), v)
+	})
 }
 
-// page returns a page by its number, nil if it holds nothing. Requires: mu.
-func (x *keyIndex) page(no int64) *keyPage {
-	if i := no - int64(x.base/pageLen); x.base >= 0 && i >= 0 && i < int64(len(x.pages)) {
-		return x.pages[i]
+// unfinished reports whether a snapshot has left something. Requires: the sequencer.
+func (x *keyIndex) unfinished() bool { return len(x.newNames)+len(x.changed) > 0 }
+
+// encodeNames makes a row of names, and those of long ones. Requires: mu.
+func (x *keyIndex) encodeNames(group uint32, set func(part, value []byte)) (v []byte) {
+	v = make([]byte, 0, 16*namesLen)
+	for id := group * namesLen; id < (group+1)*namesLen; id++ {
+		name, there := "", x.holds(id)
+		if there {
+			name = x.names.Name(id)
+		}
+		_, was := x.long[id]
+		is := len(name) > longName
+		switch part := binary.BigEndian.AppendUint32([]byte{partLongName}, id); {
+		case is:
+			x.long[id] = struct{}{}
+			set(part, []byte(name))
+		case was:
+			delete(x.long, id)
+			set(part, nil)
+		}
+		if is || !there {
+			v = append(v, 0)
+			continue
+		}
+		v = binary.AppendUvarint(v, uint64(len(name)+1))
+		v = append(v, name...)
 	}
-	return nil
+	return v
 }
 
 // restore takes over one part. Names come before pages, pages in order. What does
 // not fit together is noticed by the number of messages.
 func (x *keyIndex) restore(part, v []byte) {
 	switch {
-	case part[0] == partKey && len(part) == 5:
-		id := binary.BigEndian.Uint32(part[1:])
-		if id > 0 && id <= names.MaxID && x.id(v) == 0 {
-			x.name(id, text(v))
+	case part[0] == partNames && len(part) == 5:
+		group := binary.BigEndian.Uint32(part[1:])
+		if group > names.MaxID/namesLen {
+			return
+		}
+		d := &fields{rest: v}
+		for id := group * namesLen; id < (group+1)*namesLen; id++ {
+			n := d.uvarint()
+			if n == 0 || n-1 > uint64(len(d.rest)) {
+				continue
+			}
+			x.restoreName(id, d.rest[:n-1])
+			d.rest = d.rest[n-1:]
+		}
+	case part[0] == partLongName && len(part) == 5:
+		if id := binary.BigEndian.Uint32(part[1:]); id <= names.MaxID {
+			x.long[id] = struct{}{}
+			x.restoreName(id, v)
 		}
 	case part[0] == partKeyPage && len(part) == 9:
-		o := Offset(binary.BigEndian.Uint64(part[1:])) * pageLen
-		for i := range Offset(pageLen) {
-			id, n := binary.Uvarint(v)
-			if n <= 0 {
+		x.restorePage(Offset(binary.BigEndian.Uint64(part[1:])), decodePage(v))
+	}
+}
+
+func (x *keyIndex) restoreName(id uint32, name []byte) {
+	if id > 0 && !x.names.Has(id) {
+		x.reach(id)
+		x.names.Put(id, text(name))
+	}
+}
+
+// restorePage counts what is live of a page, and keeps the last one, which grows.
+func (x *keyIndex) restorePage(no Offset, p *keyPage) {
+	if no <= x.held.tail {
+		return
+	}
+	clear(x.held.pages)
+	x.held.pages[no], x.held.tail, x.unwritten = p, no, no+1
+	first := no * pageLen
+	x.end = first + Offset(len(p.refs))
+	var live [pageLen / 64]uint64
+	x.log.Bitmap(first, live[:])
+	for w, b := range live {
+		for ; b != 0; b &= b - 1 {
+			i := 64*w + bits.TrailingZeros64(b)
+			if i >= len(p.refs) {
 				return
 			}
-			v = v[n:]
-			if id > 0 && id < uint64(x.ids) && x.known(uint32(id)) {
-				x.addID(o+i, uint32(id))
+			if id := p.refs[i].id; id > 0 && id < x.ids && x.names.Has(id) {
+				k := x.info(id)
+				if k.messages == 0 {
+					k.first = first + Offset(i)
+				}
+				k.last = first + Offset(i)
+				k.messages++
+				x.total++
 			}
 		}
-	case part[0] == partKeyEnd && len(v) == 8:
-		x.end = Offset(binary.BigEndian.Uint64(v))
-		for _, no := range x.newPages { // what was just read is written already
-			if p := x.page(no); p != nil {
-				p.dirty = false
-			}
-		}
-		x.newPages = nil
 	}
 }
 
-// known reports whether an id has a name, while the index is restored. Requires: id was given out.
-func (x *keyIndex) known(id uint32) bool { return *x.info(id) != KeyState{} }
-
-// settle completes a restored index: ids without messages are free.
-func (x *keyIndex) settle() {
-	x.free = x.free[:0]
+// restored completes an index once all its parts are restored: ids without messages are free.
+func (x *keyIndex) restored() {
 	for id := x.ids - 1; id > 0; id-- {
-		k := x.info(id)
-		if k.Messages > 0 {
-			continue
+		if !x.holds(id) {
+			x.free = append(x.free, id)
 		}
-		if x.known(id) {
-			x.names.Remove(id)
-			x.newKeys[id] = struct{}{}
-			*k = KeyState{}
-		}
-		x.free = append(x.free, id)
 	}
-}
-
-// renew returns an empty index whose next checkpoint removes all that x left in
-// earlier ones.
-func (x *keyIndex) renew() *keyIndex {
-	y := newKeyIndex()
-	y.keys, y.ids = make([]*keysPage, len(x.keys)), x.ids
-	for i := range y.keys {
-		y.keys[i] = new(keysPage)
-	}
-	for id := uint32(1); id < x.ids; id++ {
-		y.free = append(y.free, id)
-		y.newKeys[id] = struct{}{}
-	}
-	for i := range x.pages {
-		y.newPages = append(y.newPages, int64(x.base/pageLen)+int64(i))
-	}
-	return y
+	x.names.Build(x.holds)
 }

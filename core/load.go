@@ -1,5 +1,7 @@
 package core
 
+import "encoding/binary"
+
 // recovered finishes what needs the replayed state, transactions or workers.
 func (b *Broker) recovered() error {
 	for _, ns := range *b.namespaces.Load() {
@@ -29,14 +31,13 @@ func (s *Stream) recovered() error {
 		if p.keys == nil {
 			continue
 		}
-		if p.keys.settle(); p.keys.total == p.log.Messages() {
+		if p.keys.total == p.log.Messages() {
 			continue
 		}
 		s.b.log.Warn("the key index does not fit the log and is built anew", "stream", s.config().Name)
 		if err := p.reindex(); err != nil {
 			return err
 		}
-		s.b.changed(s.state)
 	}
 	for _, c := range s.waiting {
 		c.recovered()
@@ -55,9 +56,20 @@ func (s *Stream) recovered() error {
 // reindexStep bounds what reindex holds in memory at once.
 const reindexStep = 1024
 
-// reindex builds the key index from the Log.
+// reindex builds the key index anew from the Log.
 func (p *partition) reindex() error {
-	p.keys = p.keys.renew()
+	p.keys = p.newKeys()
+	err := p.indexLog()
+	tx := p.s.b.Begin()
+	owner := p.s.state.ds.owner
+	tx.UnsetRange(append(key(keyState, owner), partNames), append(key(keyState, owner), partKeyPage+1))
+	p.s.b.changed(p.s.state)
+	tx.Commit()
+	return err
+}
+
+// indexLog adds what the Log holds to an empty key index.
+func (p *partition) indexLog() error {
 	var es []Entry
 	var ms []Message
 	for o, end := p.log.Start(), p.log.End(); o < end; {
@@ -90,8 +102,26 @@ func (p *partition) reindex() error {
 	return nil
 }
 
+// newKeys makes an empty key index.
+func (p *partition) newKeys() *keyIndex {
+	if p.s.config().Volatile {
+		return newKeyIndex(p.log, nil, nil)
+	}
+	b, st := p.s.b, p.s.state
+	return newKeyIndex(p.log, func(no Offset) []byte {
+		v, err := b.store.Get(binary.BigEndian.AppendUint64(append(key(keyState, st.ds.owner), partKeyPage), uint64(no)))
+		if err != nil {
+			b.log.Error("cannot read a page of a key index", "stream", p.s.config().Name, "page", no, "err", err)
+		}
+		if len(v) < 8 {
+			return nil
+		}
+		return v[8:] // behind the position
+	}, &b.pages)
+}
+
 // replayAppend is logOwner. What the checkpoint of the key index knows of already
-// is passed over: if it is not there, it was removed since.
+// is passed over, and what was removed since.
 func (p *partition) replayAppend(e *Entry) {
 	if p.s.queue != nil {
 		return
@@ -102,25 +132,25 @@ func (p *partition) replayAppend(e *Entry) {
 	}
 	p.s.b.changed(p.s.state)
 	if e.Count == 1 {
-		p.keys.add(e.Offset, e.Key)
+		if p.log.Retains(e.Offset) {
+			p.keys.add(e.Offset, e.Key)
+		}
 		return
 	}
 	ms, err := p.s.b.messages(e, nil)
 	for i := range e.Count {
-		if err == nil && int(i) < len(ms) {
-			p.keys.add(e.Offset+Offset(i), ms[i].Key)
+		if o := e.Offset + Offset(i); err == nil && int(i) < len(ms) && p.log.Retains(o) {
+			p.keys.add(o, ms[i].Key)
 		}
 	}
 }
 
+// replayDelete is logOwner. The Log has deleted it already, so it was not counted.
 func (p *partition) replayDelete(from, to Offset) {
 	if p.keys == nil {
 		return
 	}
-	p.s.b.changed(p.s.state)
-	for _, o := range p.keys.offsets(nil, from, to) {
-		p.keys.remove(o)
-	}
+	p.keys.removed(from, to)
 }
 
 // markClean says that nothing was delivered that the last checkpoint does not

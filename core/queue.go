@@ -96,7 +96,7 @@ func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, n
 	q.known = newKnown(ns.b, c.Dedup, q)
 	q.c = newCursor(q.s, id, queueCursor, nil)
 	q.c.created = created
-	q.c.start(l.Start(), nil)
+	q.c.start(l.Start(), 0)
 	return q
 }
 

@@ -24,6 +24,9 @@ type durable interface {
 	restore(part, value []byte) error
 }
 
+// large is a durable whose snapshot leaves parts for the next one if they are many.
+type large interface{ unfinished() bool }
+
 // durableState is the bookkeeping of one durable.
 type durableState struct {
 	owner uint64
@@ -101,6 +104,11 @@ func (b *Broker) load() error {
 			return err
 		}
 	}
+	for _, s := range b.streams {
+		if p := s.partition(0); p != nil && p.keys != nil {
+			p.keys.restored()
+		}
+	}
 	return nil
 }
 
@@ -165,9 +173,13 @@ func (r recovery) ReplayNote(pos storage.Position, owner uint64, data []byte) {
 	}
 }
 
-// checkpointBatch is how many owners are encoded while holding the sequencer
-// once.
-const checkpointBatch = 128
+const (
+	// checkpointBatch is how many owners are encoded while holding the sequencer
+	// once.
+	checkpointBatch = 128
+	// checkpointBytes is how much is encoded before it is handed over.
+	checkpointBytes = 4 << 20
+)
 
 // Checkpoint encodes what changed, waits until all that the encodings reflect is
 // durable, and only then hands them over: a checkpoint never holds what a crash
@@ -176,15 +188,21 @@ func (r recovery) Checkpoint(at storage.Position, set func(key, value []byte)) e
 	b := r.b
 	type change struct{ key, value []byte }
 	var changes []change
-	for {
+	size := 0
+	tx := b.Begin()
+	dirty := b.dirty // what changes from now on is replayed, and is for the next one
+	b.dirty = nil
+	for _, x := range b.indexed { // what was handed over last time is in the index store
+		x.written()
+	}
+	b.indexed = nil
+	for ; ; tx = b.Begin() {
 		var c committed
 		c.wg.Add(1)
-		tx := b.Begin()
-		n := min(len(b.dirty), checkpointBatch)
-		batch := b.dirty[:n]
-		b.dirty = b.dirty[n:]
+		batch := dirty[:min(len(dirty), checkpointBatch)]
+		dirty = dirty[len(batch):]
 		pos := binary.BigEndian.AppendUint64(nil, uint64(b.store.Applied()))
-		for _, d := range batch {
+		for i, d := range batch {
 			st := d.durableState()
 			st.dirty = false
 			if st.owner == 0 {
@@ -197,28 +215,40 @@ func (r recovery) Checkpoint(at storage.Position, set func(key, value []byte)) e
 					return
 				}
 				changes = append(changes, change{k, append(pos[:8:8], value...)})
+				size += len(k) + len(value)
 			})
+			if l, ok := d.(large); ok && l.unfinished() {
+				st.dirty = true
+				dirty = append(dirty, d)
+			}
+			if size > checkpointBytes {
+				dirty = append(dirty, batch[i+1:]...)
+				break
+			}
 		}
-		last := len(b.dirty) == 0
-		if last {
-			b.dirty = nil
+		last := len(dirty) == 0
+		wait := last || size > checkpointBytes
+		if wait {
 			if len(changes) > 0 {
 				tx.Note(0, nil) // so that its completion tells of all before it
 			}
 			tx.Then(&c)
 		}
 		tx.Commit()
-		if !last {
+		if !wait {
 			continue
 		}
 		c.wg.Wait()
 		if c.err != nil {
 			return c.err
 		}
-		break
+		for _, c := range changes {
+			set(c.key, c.value)
+		}
+		clear(changes)
+		changes, size = changes[:0], 0
+		if last {
+			return nil
+		}
 	}
-	for _, c := range changes {
-		set(c.key, c.value)
-	}
-	return nil
 }

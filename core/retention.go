@@ -10,7 +10,7 @@ const maxOffset Offset = math.MaxInt64
 func (p *partition) first() Offset {
 	p.start = max(p.start, p.log.Start())
 	if p.keys != nil {
-		if o := p.keys.nextMatch("", p.start, maxOffset); o != NoOffset {
+		if o := p.log.NextRetained(p.start); o != NoOffset {
 			p.start = o
 		} else {
 			p.start = Offset(p.next.Load())
@@ -55,7 +55,7 @@ func (p *partition) limit(tx *Tx) {
 // limitKey drops the oldest messages of a key that has too many.
 func (p *partition) limitKey(tx *Tx, k []byte) {
 	most := p.s.config().MaxMessagesPerKey
-	if most <= 0 || p.keys == nil {
+	if most <= 0 || p.keys == nil || tx.refused {
 		return
 	}
 	for {
@@ -63,7 +63,7 @@ func (p *partition) limitKey(tx *Tx, k []byte) {
 		if !ok || st.Messages <= most {
 			return
 		}
-		p.remove(tx, st.First)
+		p.removeOf(tx, k, p.keys.first(k))
 	}
 }
 
@@ -76,7 +76,7 @@ func (p *partition) limitKeys(tx *Tx) {
 	var over []string
 	p.keys.mu.RLock()
 	p.keys.match("", func(id uint32) bool {
-		if p.keys.info(id).Messages > most {
+		if p.keys.info(id).messages > most {
 			over = append(over, p.keys.names.Name(id))
 		}
 		return true
@@ -89,42 +89,67 @@ func (p *partition) limitKeys(tx *Tx) {
 
 // remove deletes one message, and reports whether it may have been there.
 func (p *partition) remove(tx *Tx, o Offset) bool {
-	if p.keys != nil {
-		k, ok := p.keys.remove(o)
-		if !ok {
-			return false
-		}
-		p.s.b.changed(p.s.state)
-		for _, c := range p.wantedBy(raw(k)) {
-			c.removed(o)
-		}
-	} else if o < p.start || o >= Offset(p.next.Load()) {
+	if tx.refused {
 		return false
 	}
-	before := p.log.Messages()
-	tx.Delete(p.log, o, o+1)
-	return p.log.Messages() < before
+	if p.keys == nil {
+		if o < p.start || o >= Offset(p.next.Load()) {
+			return false
+		}
+		before := p.log.Messages()
+		tx.Delete(p.log, o, o+1)
+		return p.log.Messages() < before
+	}
+	k, ok := p.keys.remove(o)
+	if ok {
+		p.forget(tx, raw(k), o)
+	}
+	return ok
 }
+
+// removeOf deletes a message that is there and has that key. Requires: a key index.
+func (p *partition) removeOf(tx *Tx, k []byte, o Offset) {
+	p.keys.removeOf(k, o)
+	p.forget(tx, k, o)
+}
+
+// forget deletes what the key index knows no more.
+func (p *partition) forget(tx *Tx, k []byte, o Offset) {
+	p.s.b.changed(p.s.state)
+	for _, c := range p.wantedBy(k) {
+		c.removed(o, k)
+	}
+	tx.Delete(p.log, o, o+1)
+	p.keys.removed(o, o+1)
+}
+
+// indexStep is how many messages are looked up in the key index at once.
+const indexStep = 1 << 16
 
 // trim deletes everything below before, and counts it.
 func (p *partition) trim(tx *Tx, before Offset) int64 {
 	before = min(before, Offset(p.next.Load()))
 	from := p.first()
-	if before <= from {
+	if before <= from || tx.refused {
 		return 0
 	}
 	if p.keys != nil {
 		p.s.b.changed(p.s.state)
-		for _, o := range p.keys.offsets(nil, from, before) {
-			k, _ := p.keys.remove(o)
-			for _, c := range p.wantedBy(raw(k)) {
-				c.removed(o)
+		for at := from; at < before; at += indexStep {
+			for _, o := range p.keys.offsets(nil, at, min(at+indexStep, before)) {
+				k, _ := p.keys.remove(o)
+				for _, c := range p.wantedBy(raw(k)) {
+					c.removed(o, raw(k))
+				}
 			}
 		}
 	}
 	n := p.log.Messages()
 	tx.Delete(p.log, from, before)
 	p.start = before
+	if p.keys != nil {
+		p.keys.removed(from, before)
+	}
 	return n - p.log.Messages()
 }
 
@@ -235,9 +260,7 @@ func (s *Stream) KeyCount() int {
 	if p.keys == nil {
 		return 0
 	}
-	p.keys.mu.RLock()
-	defer p.keys.mu.RUnlock()
-	return p.keys.names.Len()
+	return p.keys.count()
 }
 
 // LastByKey is the offset of the last visible message whose key is key; NextByKey of
@@ -249,6 +272,15 @@ func (s *Stream) LastByKey(key string) Offset {
 	}
 	st, _ := p.keys.state(raw(key), p.log.End())
 	return st.Last
+}
+
+// LastByKeyBefore is LastByKey among the messages before end.
+func (s *Stream) LastByKeyBefore(key string, end Offset) Offset {
+	p := s.partition(0)
+	if p.keys == nil {
+		return NoOffset
+	}
+	return p.keys.last(raw(key), min(end, p.log.End()))
 }
 
 func (s *Stream) NextByKey(pattern string, from Offset) (Offset, error) {
@@ -264,7 +296,7 @@ func (s *Stream) NextByKey(pattern string, from Offset) (Offset, error) {
 func (s *Stream) CountByKey(patterns []string, from Offset) (int64, error) {
 	p := s.partition(0)
 	if p.keys != nil {
-		return p.keys.count(patterns, from, p.log.End()), nil
+		return p.keys.messages(patterns, from, p.log.End()), nil
 	}
 	if len(patterns) > 0 {
 		return 0, &Error{Code: Invalid, Op: "count", Name: s.config().Name, Want: "a key index"}
@@ -274,16 +306,7 @@ func (s *Stream) CountByKey(patterns []string, from Offset) (int64, error) {
 
 // liveFrom counts the visible messages at or after from.
 func (p *partition) liveFrom(from Offset) int64 {
-	end := p.log.End()
-	if p.keys != nil {
-		return p.keys.count(nil, from, end)
-	}
-	from = max(from, p.log.Start())
-	n := int64(end - from)
-	for _, r := range p.log.Deleted(nil) {
-		n -= int64(max(0, min(r[1], end)-max(r[0], from)))
-	}
-	return max(n, 0)
+	return p.log.Count(from, p.log.End())
 }
 
 // Get returns the entry that holds the message at o; NotFound if it is not there.
@@ -300,10 +323,8 @@ func (p *partition) get(o Offset) (*Entry, error) {
 	if o < 0 || o >= p.log.End() {
 		return nil, missing
 	}
-	if p.keys != nil {
-		if _, ok := p.keys.key(o); !ok {
-			return nil, missing
-		}
+	if p.keys != nil && !p.log.Retains(o) {
+		return nil, missing
 	}
 	es, _, err := p.log.Read(o, Limit{Entries: 1}, make([]Entry, 0, 1))
 	if err != nil {

@@ -260,7 +260,7 @@ func (c *Cursor) seek(o Offset) {
 	c.mu.flights, c.mu.redo, c.mu.dying = flights{}, redo{}, nil
 	c.mu.acked, c.mu.past, c.mu.seen = nil, nil, 0
 	c.mu.exhausted, c.mu.low, c.mu.lowNoted = nil, noFloor, noFloor
-	c.mu.next, c.mu.fresh = o, o
+	c.mu.next, c.mu.fresh, c.mu.lastsEnd = o, o, 0
 	c.mu.epoch++
 	c.looked.Store(0)
 }

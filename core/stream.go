@@ -191,7 +191,7 @@ func (s *Stream) addLog(l *Log, next Offset) *partition {
 	p := &partition{s: s, index: len(parts), log: l, start: l.Start()}
 	p.next.Store(int64(next))
 	if s.config().KeyIndex {
-		p.keys = newKeyIndex()
+		p.keys = p.newKeys()
 	}
 	parts = append(parts[:len(parts):len(parts)], p)
 	s.parts.Store(&parts)

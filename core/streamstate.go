@@ -8,9 +8,9 @@ import (
 // The parts of a stream's checkpoint.
 const (
 	partDedup    = 'd' // slice start, number -> ids
-	partKey      = 'f' // id -> name, of the key index
-	partKeyPage  = 'g' // page number -> ids
-	partKeyEnd   = 'h' // -> the offset up to which the index is complete
+	partNames    = 'e' // group of ids -> names, of the key index
+	partLongName = 'f' // id -> name
+	partKeyPage  = 'g' // page number -> keyPage
 	partProducer = 'p' // partition, producer id -> producerState
 	partLastID   = 'l' // -> the last id
 )
@@ -102,6 +102,7 @@ func (st *streamState) snapshot(set func(part, value []byte)) {
 	st.dedup.snapshot(now, st.s.config().DedupWindow, set)
 	if p := st.s.partition(0); p.keys != nil {
 		p.keys.snapshot(set)
+		st.s.b.indexed = append(st.s.b.indexed, p.keys)
 	}
 	for i, ps := range st.producers {
 		ps.snapshot(now, func(id int64, v []byte) {
@@ -115,8 +116,13 @@ func (st *streamState) snapshot(set func(part, value []byte)) {
 	}
 }
 
+func (st *streamState) unfinished() bool {
+	p := st.s.partition(0)
+	return p.keys != nil && p.keys.unfinished()
+}
+
 func (st *streamState) restore(part, v []byte) error {
-	if len(part) > 0 && part[0] >= partKey && part[0] <= partKeyEnd {
+	if len(part) > 0 && part[0] >= partNames && part[0] <= partKeyPage {
 		if p := st.s.partition(0); p.keys != nil {
 			p.keys.restore(part, v)
 		}

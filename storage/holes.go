@@ -114,6 +114,22 @@ func (h *holes) has(o Offset) bool {
 	return h.pages[i].bits == nil || h.pages[i].bits[b/64]&(1<<(b%64)) != 0
 }
 
+// word has a bit for each of the 64 offsets from o on, a multiple of 64, that is in the set.
+func (h *holes) word(o Offset) uint64 {
+	if len(h.pages) == 0 {
+		return 0
+	}
+	no := int64(o) / pageOffsets
+	i := h.search(no)
+	switch {
+	case i == len(h.pages) || h.pages[i].no != no:
+		return 0
+	case h.pages[i].bits == nil:
+		return ^uint64(0)
+	}
+	return h.pages[i].bits[(int64(o)-no*pageOffsets)/64]
+}
+
 // count returns how many of from <= o < to are in the set.
 func (h *holes) count(from, to Offset) int64 {
 	var n int64

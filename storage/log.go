@@ -113,6 +113,46 @@ func (l *Log) Live(o Offset) bool {
 	return o >= l.mu.start && o < l.End() && !l.mu.holes.has(o)
 }
 
+// Retains reports whether the message at o was appended, as decided, and not deleted.
+func (l *Log) Retains(o Offset) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return o >= l.mu.start && o < l.mu.next && !l.mu.holes.has(o)
+}
+
+// Count is how many messages at from <= o < to are retained, as decided.
+func (l *Log) Count(from, to Offset) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from, to = max(from, l.mu.start), min(to, l.mu.next)
+	return max(int64(to-from), 0) - l.mu.holes.count(from, to)
+}
+
+// NextRetained is the first message at or after o that is retained, as decided; NoOffset if there is none.
+func (l *Log) NextRetained(o Offset) Offset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o = max(o, l.mu.start)
+	if o < l.mu.next && l.mu.holes.len() > 0 {
+		o = l.mu.holes.next(o, false, l.mu.next)
+	}
+	if o >= l.mu.next {
+		return NoOffset
+	}
+	return o
+}
+
+// Bitmap sets a bit of dst for each message from from on that is retained, as decided: the lowest one
+// of dst[0] is from's. Requires: from is a multiple of 64.
+func (l *Log) Bitmap(from Offset, dst []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range dst {
+		o := from + Offset(64*i)
+		dst[i] = mask(int(min(max(l.mu.start-o, 0), 64)), int(max(min(l.mu.next-o, 64), 0))) &^ l.mu.holes.word(o)
+	}
+}
+
 // Deleted appends the deleted ranges [from, to) between Start and End to dst.
 func (l *Log) Deleted(dst [][2]Offset) [][2]Offset {
 	l.mu.Lock()

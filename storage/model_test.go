@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -528,6 +529,9 @@ func (m *model) checkLog(l *Log, ol *oracleLog) {
 			m.fatalf("log %d: live(%d) = %v", id, p, !live)
 		}
 	}
+	if err := sameRetained(l, Offset(m.rng.IntN(int(l.End())+1))); err != nil {
+		m.fatalf("log %d: %v", id, err)
+	}
 	// Read in pieces of some size.
 	var got []Entry
 	limit := Limit{Entries: m.rng.IntN(20), Bytes: m.rng.IntN(2) * m.rng.IntN(5000)}
@@ -737,4 +741,34 @@ func (l *Log) dump() {
 		fmt.Printf("  item %d+%d %d live %v\n", it.offset, it.count, it.bytes, it.blk != nil)
 	}
 	m.holes.ranges(m.start, m.next, func(a, b Offset) { fmt.Printf("  hole %d-%d\n", a, b) })
+}
+
+// sameRetained compares what a Log says of what it retains from an offset on with what it says of each message.
+func sameRetained(l *Log, from Offset) error {
+	next := NoOffset
+	var n int64
+	for o := from; o <= l.mu.next; o++ {
+		if !l.Retains(o) {
+			continue
+		}
+		n++
+		if next == NoOffset {
+			next = o
+		}
+	}
+	if got := l.Count(from, math.MaxInt64); got != n {
+		return fmt.Errorf("%d messages from %d on, want %d", got, from, n)
+	}
+	if got := l.NextRetained(from); got != next {
+		return fmt.Errorf("the first message from %d on is at %d, want %d", from, got, next)
+	}
+	var words [3]uint64
+	from &^= 63
+	l.Bitmap(from, words[:])
+	for i := range Offset(64 * len(words)) {
+		if got := words[i/64]>>(i%64)&1 == 1; got != l.Retains(from+i) {
+			return fmt.Errorf("the message at %d is retained: %v", from+i, got)
+		}
+	}
+	return nil
 }

@@ -8,7 +8,10 @@
 // that it begins.
 package names
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Set is a set of names. Its zero value is empty. It does no locking.
 type Set struct {
@@ -104,10 +107,7 @@ func (s *Set) Add(id uint32, name string) {
 
 // differ is the place of the first bit in which two different names differ.
 func differ(a, b string) uint32 {
-	i := 0
-	for i < len(a) && i < len(b) && a[i] == b[i] {
-		i++
-	}
+	i := shared(a, b)
 	at := uint32(i) << 4
 	if i < len(a) && i < len(b) {
 		at += 1 + uint32(bits.LeadingZeros8(a[i]^b[i]))
@@ -154,10 +154,17 @@ func (s *Set) Remove(id uint32) {
 // name's first bytes are enough to know that no other name with them is wanted either, which then are
 // passed over: 0 for none, and less than 0 to stop. The set must not be changed meanwhile.
 func (s *Set) Each(prefix string, f func(id uint32) (pass int)) {
-	if s.root == 0 {
-		return
+	if l, ok := s.under(prefix); ok {
+		s.each(l, f)
 	}
-	l := s.root
+}
+
+// under is what all names that begin with prefix, and no others, are below.
+func (s *Set) under(prefix string) (l link, ok bool) {
+	if s.root == 0 {
+		return 0, false
+	}
+	l = s.root
 	for l&nameBit == 0 {
 		n := s.nodes.at(uint32(l))
 		if int(n.at>>4) >= len(prefix) {
@@ -165,9 +172,7 @@ func (s *Set) Each(prefix string, f func(id uint32) (pass int)) {
 		}
 		l = n.kids[bit(prefix, n.at)]
 	}
-	if first := s.Name(s.first(l)); len(first) >= len(prefix) && first[:len(prefix)] == prefix {
-		s.each(l, f)
-	}
+	return l, strings.HasPrefix(s.Name(s.first(l)), prefix)
 }
 
 // first is the first name below l.
@@ -176,6 +181,28 @@ func (s *Set) first(l link) uint32 {
 		l = s.nodes.at(uint32(l)).kids[0]
 	}
 	return uint32(l &^ nameBit)
+}
+
+// Under calls f for the numbers of all names that begin with prefix, in order, without a look at the
+// names. f returns false to stop. The set must not be changed meanwhile.
+func (s *Set) Under(prefix string, f func(id uint32) bool) {
+	if l, ok := s.under(prefix); ok {
+		s.each(l, func(id uint32) int {
+			if f(id) {
+				return 0
+			}
+			return -1
+		})
+	}
+}
+
+// Any reports whether a name begins with prefix.
+func (s *Set) Any(prefix string) bool { _, ok := s.under(prefix); return ok }
+
+// All reports whether all names, of which there is one, begin with prefix.
+func (s *Set) All(prefix string) bool {
+	l, ok := s.under(prefix)
+	return ok && l == s.root
 }
 
 func (s *Set) each(l link, f func(id uint32) int) (pass int) {

@@ -20,6 +20,17 @@ func TestSet(t *testing.T) {
 		var s Set
 		ids, views := map[string]uint32{}, map[string]string{}
 		var free []uint32
+		unwanted := map[uint32]bool{}
+		for _, n := range rapid.SliceOfDistinct(name, rapid.ID).Draw(t, "bulk") {
+			id := uint32(len(ids) + len(free) + 1)
+			s.Put(id, n)
+			if unwanted[id] = rapid.IntRange(0, 4).Draw(t, "unwanted") == 0; unwanted[id] {
+				free = append(free, id)
+			} else {
+				ids[n] = id
+			}
+		}
+		s.Build(func(id uint32) bool { return !unwanted[id] })
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			n := name.Draw(t, "name")
 			if s.Find(n) != ids[n] {
@@ -61,6 +72,14 @@ func TestSet(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Fatalf("Each(%q) %q, want %q", prefix, got, want)
+		}
+		got = nil
+		s.Under(prefix, func(id uint32) bool { got = append(got, s.Name(id)); return true })
+		if !slices.Equal(got, want) {
+			t.Fatalf("Under(%q) %q, want %q", prefix, got, want)
+		}
+		if every := s.All(prefix); every != (len(want) > 0 && len(want) == len(all)) {
+			t.Fatalf("All(%q) %v of %q", prefix, every, all)
 		}
 	})
 }
@@ -128,6 +147,30 @@ func heapBytes() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// BenchmarkBuild measures a set that is read from disk, in the order in which its names came.
+func BenchmarkBuild(b *testing.B) {
+	const n = 1_000_000
+	for b.Loop() {
+		var s Set
+		for i := range n {
+			s.Put(uint32(i+1), "customer."+strconv.Itoa(i*7919%n)+".cart")
+		}
+		s.Build(func(uint32) bool { return true })
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/name")
+}
+
+func BenchmarkAdd(b *testing.B) {
+	const n = 1_000_000
+	for b.Loop() {
+		var s Set
+		for i := range n {
+			s.Add(uint32(i+1), "customer."+strconv.Itoa(i*7919%n)+".cart")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/name")
 }
 
 func BenchmarkFind(b *testing.B) {

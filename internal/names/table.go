@@ -1,6 +1,9 @@
 package names
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math/bits"
+)
 
 // table finds the number of a name by the name's hash: four bytes a slot. It grows by splitting one
 // segment at a time (extendible hashing), so that no change is much longer than another.
@@ -26,6 +29,19 @@ var seed = maphash.MakeSeed()
 func hash(name string) uint64 { return maphash.String(seed, name) }
 
 func (t *table) segment(h uint64) *segment { return t.dir[h>>(64-t.bits)] }
+
+// reserve makes room for n names in an empty table.
+func (t *table) reserve(n int) {
+	const full = slotsMax * 5 / 8 // of a segment, so that few overflow
+	if n <= full {
+		return
+	}
+	t.bits = uint(bits.Len(uint((n - 1) / full)))
+	t.dir = make([]*segment, 1<<t.bits)
+	for i := range t.dir {
+		t.dir[i] = &segment{depth: t.bits, slots: make([]uint32, slotsMax)}
+	}
+}
 
 // slot is where a name with that hash is, or would be. is says whether a number is the name's.
 func (g *segment) slot(h uint64, is func(id uint32) bool) int {

@@ -59,7 +59,9 @@ func (t *texts) put(id uint32, name string) {
 	c.b = append(c.b, name...)
 	c.b = c.b[:at+size]
 	c.live += size
-	t.refs.reach(id)
+	for t.refs.n < id {
+		*t.refs.at(t.refs.more()) = gone
+	}
 	*t.refs.at(id) = ref(t.last<<offBits | uint32(at>>3))
 }
 

@@ -262,7 +262,7 @@ func (d *direct) lasts(upTo uint64) (last []core.Offset, ok bool) {
 			}
 			seen[string(key)] = true
 			if o > end {
-				o = s.lastBefore(string(key), k.First, end)
+				o = s.core.LastByKeyBefore(string(key), end+1)
 			}
 			if o >= from && o != core.NoOffset {
 				last = append(last, o)
@@ -272,17 +272,4 @@ func (d *direct) lasts(upTo uint64) (last []core.Offset, ok bool) {
 	}
 	slices.Sort(last)
 	return last, len(last) <= maxMulti
-}
-
-// lastBefore is the last message of a subject at or before end.
-func (s *stream) lastBefore(key string, first, end core.Offset) core.Offset {
-	last := core.NoOffset
-	for o := first; o <= end; o++ {
-		next, err := s.core.NextByKey(key, o)
-		if err != nil || next == core.NoOffset || next > end {
-			break
-		}
-		last, o = next, next
-	}
-	return last
 }
