@@ -120,6 +120,8 @@ func (c *conn) startOk(m *wire.ConnectionStartOk) error {
 		return err
 	}
 	id, err := c.s.Auth.Login(user, password, c.nc.RemoteAddr())
+	// It takes our time, not the client's, and in a storm of logins others' turns too.
+	_ = c.nc.SetReadDeadline(time.Now().Add(c.s.HandshakeTimeout))
 	if err != nil {
 		return refuse(codeAccessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", m.Mechanism)
 	}

@@ -33,10 +33,11 @@ type Options struct {
 	Auth   *auth.Store
 	Log    *slog.Logger
 
-	ChannelMax       uint16
-	FrameMax         uint32
-	Heartbeat        time.Duration
-	MaxMessageSize   int64
+	ChannelMax     uint16
+	FrameMax       uint32
+	Heartbeat      time.Duration
+	MaxMessageSize int64
+	// HandshakeTimeout is how long a client may take until its login, and again from there to its open connection.
 	HandshakeTimeout time.Duration
 	// RefusalDelay is how long a client that failed to log in waits for the end of its connection.
 	RefusalDelay time.Duration

@@ -41,7 +41,7 @@ func TestClients(t *testing.T) {
 				cmd = exec.CommandContext(ctx, python, path, s.addrs[c.listener])
 			}
 			cmd.Env = append(os.Environ(), "AMQP="+s.addrs["amqp"], "KAFKA="+s.addrs["kafka"], "NATS="+s.addrs["nats"], "TMP="+t.TempDir())
-			cmd.WaitDelay = time.Second // what it left in the background does not hold the test
+			cmd.WaitDelay = 10 * time.Second // what it left in the background does not hold the test
 			out, err := cmd.CombinedOutput()
 			t.Logf("%s", out)
 			if err != nil {

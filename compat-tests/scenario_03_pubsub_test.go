@@ -39,17 +39,10 @@ func TestScenario03FireAndForget(t *testing.T) {
 		sub, err := dashboard.SubscribeSync("ping")
 		must(t, err)
 		must(t, dashboard.Flush())
-		best := time.Hour // the best of many does not depend on what else the machine does
-		for range 500 {
-			began := time.Now()
+		subMillisecond(t, func() {
 			must(t, sensor.Publish("ping", nil))
 			heard(t, sub)
-			best = min(best, time.Since(began))
-		}
-		t.Logf("best of 500: %v", best)
-		if best >= time.Millisecond {
-			t.Errorf("the quickest of 500 messages took %v", best)
-		}
+		})
 	})
 
 	t.Run("no persistence", func(t *testing.T) {
@@ -59,4 +52,20 @@ func TestScenario03FireAndForget(t *testing.T) {
 			t.Errorf("telemetry was stored: %d bytes", info.Store+info.Memory)
 		}
 	})
+}
+
+// subMillisecond fails if none of many runs of f takes less than a millisecond. The quickest one does not depend on
+// what else the machine does, if it is given the time to be alone for a moment.
+func subMillisecond(t *testing.T, f func()) {
+	t.Helper()
+	best, n := time.Hour, 0
+	for late := time.Now().Add(patience); n < 500 || best >= time.Millisecond; n++ {
+		began := time.Now()
+		f()
+		best = min(best, time.Since(began))
+		if began.After(late) {
+			t.Fatalf("the quickest of %d took %v", n, best)
+		}
+	}
+	t.Logf("best of %d: %v", n, best)
 }
