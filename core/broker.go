@@ -237,6 +237,9 @@ func (tx *Tx) wakeAfter(r runnable) {
 	}
 }
 
+// Passed has f called after each pass of Completions until end is called: see storage.Store.Passed.
+func (b *Broker) Passed(f func()) (end func()) { return b.store.Passed(f) }
+
 // committed is a Completion that someone waits for.
 type committed struct {
 	wg  sync.WaitGroup

@@ -193,6 +193,13 @@ func (c *conn) flush() {
 	o.mu.Unlock()
 }
 
+// pending is how much the socket has still to take.
+func (c *conn) pending() int {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.mu.pending
+}
+
 // restLocked ends writing, and unlocks.
 func (c *conn) restLocked() {
 	o := &c.out

@@ -104,11 +104,10 @@ func (s *Sender) Flush() {
 	s.clean()
 }
 
-// FlushLater has another goroutine do it: for Completions, which must not spend the
-// journal's time on system calls.
-func (s *Sender) FlushLater() {
+// FlushPassed has it done once for all that Completions say in one pass: for them only.
+func (s *Sender) FlushPassed() {
 	for _, d := range s.dirty {
-		s.p.s.later.add(d.c)
+		s.p.s.later.put(d.c)
 	}
 	s.clean()
 }

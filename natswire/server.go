@@ -37,6 +37,7 @@ type Server struct {
 	// running counts all goroutines of connections and of the server.
 	running sync.WaitGroup
 	later   later
+	unpass  func() // ends flushPassed
 	keeper  keeper
 	count   counters
 }
@@ -60,6 +61,7 @@ func New(o Options) (*Server, error) {
 	s.mu.conns = make(map[*conn]struct{})
 	s.later.wake = make(chan struct{}, 1)
 	s.keeper.wake = make(chan struct{}, 1)
+	s.unpass = o.Broker.Passed(s.flushPassed)
 	s.running.Go(s.storeKept)
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		s.running.Go(s.flushLater)
@@ -72,6 +74,7 @@ func New(o Options) (*Server, error) {
 		if err != nil {
 			close(s.stop)
 			s.running.Wait()
+			s.unpass()
 			return nil, err
 		}
 		s.js = e
@@ -219,6 +222,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		<-done
 		err = ctx.Err()
 	}
+	s.unpass()
 	return err
 }
 

@@ -95,8 +95,29 @@ func (s *Store) writer() {
 		} else {
 			c.err = s.Err()
 		}
-		s.done.push(c)
+		if s.alone(c) {
+			s.pass(c)
+			s.done.rest()
+		} else {
+			s.done.push(c)
+		}
 	}
+}
+
+// aloneMost is how many Completions the writer runs itself at most.
+const aloneMost = 4
+
+// alone reports whether the writer is to complete c itself, which saves waking the completer:
+// nothing waits to be written, nothing else is being completed, and c is quickly done. If so, rest must
+// follow.
+func (s *Store) alone(c *cycle) bool {
+	if len(c.thens) > aloneMost || c.batch != nil {
+		return false
+	}
+	s.seq.Lock()
+	idle := s.seq.cur.empty()
+	s.seq.Unlock()
+	return idle && s.done.claim()
 }
 
 // write makes c durable, or sets c.err.
@@ -190,37 +211,43 @@ func (s *Store) complete(c *cycle) {
 	}
 }
 
-// completer runs complete for cycles in order, and for instant ones, which wait
-// for nothing.
+// completer completes cycles in order, and instant ones, which wait for nothing.
 func (s *Store) completer() {
 	defer s.work.Done()
-	var instant *cycle = &cycle{}
 	for {
 		cycles, open := s.done.take()
-		s.seq.Lock()
-		if s.seq.instant.txs > 0 {
-			instant, s.seq.instant = s.seq.instant, instant
-			s.seq.cycles++
-			s.seq.instant.num = s.seq.cycles
-		}
-		s.seq.Unlock()
-		// Instant ones first: see Tx.Commit.
-		if instant.txs > 0 {
-			s.complete(instant)
-			instant.reset()
-		}
-		for _, c := range cycles {
-			num := c.num
-			s.complete(c)
-			c.reset()
-			select {
-			case s.cycles <- c:
-			default:
-			}
-			s.doneCycle.Store(num)
-		}
+		s.pass(cycles...)
+		s.done.rest()
 		if !open {
 			return
 		}
 	}
+}
+
+// pass completes cycles, and the instant one before them: see Tx.Commit. Requires: take or claim.
+func (s *Store) pass(cycles ...*cycle) {
+	instant := s.instant
+	s.seq.Lock()
+	if s.seq.instant.txs > 0 {
+		instant, s.seq.instant = s.seq.instant, instant
+		s.seq.cycles++
+		s.seq.instant.num = s.seq.cycles
+	}
+	s.seq.Unlock()
+	if instant.txs > 0 {
+		s.complete(instant)
+		instant.reset()
+	}
+	s.instant = instant
+	for _, c := range cycles {
+		num := c.num
+		s.complete(c)
+		c.reset()
+		select {
+		case s.cycles <- c:
+		default:
+		}
+		s.doneCycle.Store(num)
+	}
+	s.passed.call()
 }

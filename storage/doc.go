@@ -17,11 +17,13 @@
 // Begin takes the sequencer lock. Append, Delete, Set, Note write straight into
 // the buffer of the cycle that is being gathered, and assign offsets. Commit
 // releases the lock. The journal's one writer takes the gathered buffer, writes
-// it, syncs it, and hands the cycle to the completer: index writes go to Pebble,
+// it, syncs it, and hands the cycle to the completer, or, if little is to be done and nothing
+// else waits for the writer, completes it itself: index writes go to Pebble,
 // the Logs' visible ends advance, Watchers are told once per Log, Completions
 // run in the order of their transactions. So offsets are decided in order, and
 // shown when they are durable. Deletes take effect on reads when they are decided,
-// and on disk with their frame.
+// and on disk with their frame. Passed tells who has gathered what Completions said that it can
+// be sent.
 //
 // A transaction with nothing for the journal completes at once, unless one of its Logs
 // has something on its way to disk: then it goes along with the next cycle.

@@ -12,6 +12,7 @@ type doneQueue struct {
 		sync.Mutex
 		cycles, spare []*cycle
 		instant       bool
+		busy          bool // somebody completes
 		closed        bool
 	}
 	some, room sync.Cond
@@ -45,14 +46,36 @@ func (q *doneQueue) nudge() {
 	q.some.Signal()
 }
 
-// take waits for something to complete. The result is valid until the next call.
+// claim has the caller complete a cycle that it did not push, if nothing else is being completed
+// or waits to be. Then it must call rest.
+func (q *doneQueue) claim() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.mu.busy || len(q.mu.cycles) > 0 {
+		return false
+	}
+	q.mu.busy, q.mu.instant = true, false
+	return true
+}
+
+// rest says that what was taken or claimed is completed.
+func (q *doneQueue) rest() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.mu.busy = false
+	if len(q.mu.cycles) > 0 || q.mu.instant || q.mu.closed {
+		q.some.Signal()
+	}
+}
+
+// take waits for something to complete, after which rest must be called. The result is valid until the next call.
 func (q *doneQueue) take() (cycles []*cycle, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.mu.cycles) == 0 && !q.mu.instant && !q.mu.closed {
+	for q.mu.busy || len(q.mu.cycles) == 0 && !q.mu.instant && !q.mu.closed {
 		q.some.Wait()
 	}
-	q.mu.instant = false
+	q.mu.busy, q.mu.instant = true, false
 	cycles = q.mu.cycles
 	q.mu.cycles, q.mu.spare = q.mu.spare[:0], cycles
 	q.room.Signal()

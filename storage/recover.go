@@ -272,7 +272,7 @@ func (s *Store) Recover(sm StateMachine) error {
 	}
 	q.recovered = true
 	q.cycles++
-	q.instant = &cycle{num: q.cycles}
+	q.instant, s.instant = &cycle{num: q.cycles}, &cycle{}
 	s.gather(&cycle{})
 	s.work.Add(5)
 	go s.writer()

@@ -108,6 +108,8 @@ type Store struct {
 	cache   cache
 	done    doneQueue
 	cycles  chan *cycle // for reuse
+	instant *cycle      // whose turn it is not; owned by who completes
+	passed  listeners
 	work    sync.WaitGroup
 
 	applied   atomic.Uint64 // Position

@@ -33,7 +33,7 @@ type sharedData struct {
 }
 
 // Completion hears that a Tx is durable (err == nil) or lost for good.
-// Completions run on the journal's goroutine in the order of their
+// Completions run one at a time, on one of the journal's goroutines, in the order of their
 // transactions, after the effects of their cycle became visible. They must not
 // block and must not call Begin.
 type Completion interface{ Durable(err error) }
@@ -332,6 +332,7 @@ func (t *Tx) Commit() {
 		for _, c := range thens {
 			c.Durable(err)
 		}
+		s.passed.call()
 		return
 	}
 	c := q.cur

@@ -287,7 +287,7 @@ func (c *commit) Durable(err error) {
 			a.completions.out.Send(nil, &wire.Msg{Subject: c.arena[s.from:s.to], Payload: buf})
 		}
 		a.completions.buf = buf
-		a.completions.out.FlushLater()
+		a.completions.out.FlushPassed()
 		a.completions.Unlock()
 	}
 	c.publishAgain(err)
@@ -341,7 +341,7 @@ func (c *commit) publishAgain(err error) {
 		}
 		r.s.arrived(r.subject, r.seq)
 	}
-	c.a.completions.out.FlushLater()
+	c.a.completions.out.FlushPassed()
 }
 
 func (c *commit) recycle() {

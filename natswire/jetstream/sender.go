@@ -13,9 +13,10 @@ type Sender interface {
 	// to take, so that a push consumer can hold back.
 	Backlog() int
 	// Flush pushes what was sent since the last one into the sockets, as far as
-	// they take it without blocking. FlushLater has another goroutine do it.
+	// they take it without blocking. FlushPassed is for Completions: it is done once for
+	// all that they say.
 	Flush()
-	FlushLater()
+	FlushPassed()
 }
 
 // Client says who made a request: it appears in audit advisories.
