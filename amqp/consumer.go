@@ -31,6 +31,7 @@ type consumer struct {
 	made bool
 
 	render render       // belongs to Deliver
+	loan   loan         // likewise
 	handed atomic.Int32 // since credit was given
 	told   atomic.Bool  // consume-ok is sent: deliveries may follow
 }
@@ -42,9 +43,8 @@ func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 		c.holding.Store(true)
 	}
 	for rest := ds; len(rest) > 0; {
-		n, room := k.atOnce(rest)
-		k.deliver(rest[:n], room)
-		c.out.flush()
+		n, room, large := k.atOnce(rest)
+		k.deliver(rest[:n], room, large)
 		rest = rest[n:]
 	}
 	if k.handed.Add(int32(len(ds))) >= deliverWindow/2 {
@@ -61,22 +61,24 @@ const (
 )
 
 // atOnce is how many of ds make one write, at least one, and how many octets they become, if their entries are this
-// door's.
-func (k *consumer) atOnce(ds []core.Delivery) (n, room int) {
+// door's. large says that some are worth lending.
+func (k *consumer) atOnce(ds []core.Delivery) (n, room int, large bool) {
 	for n < len(ds) {
 		body := len(ds[n].Entry.Data)
 		size := deliverExtra + len(k.tag) + len(ds[n].Entry.Key) + body + body/(frameMinSize-wire.FrameExtra)*wire.FrameExtra
 		if n > 0 && room+size > deliverAtOnce {
 			break
 		}
+		large = large || body >= lendFrom
 		room += size
 		n++
 	}
-	return n, room
+	return n, room, large
 }
 
-// deliver appends messages to the output.
-func (k *consumer) deliver(ds []core.Delivery, room int) {
+// deliver writes messages, or has those who are at it write them. The output is claimed with the channel's lock held, so that
+// deliveries go out in the order of their tags.
+func (k *consumer) deliver(ds []core.Delivery, room int, large bool) {
 	ch, c := k.ch, k.ch.c
 	m := &c.s.metrics
 	bytes, again := 0, 0
@@ -86,9 +88,15 @@ func (k *consumer) deliver(ds []core.Delivery, room int) {
 		now = time.Now().UnixNano()
 	}
 	ch.mu.Lock()
-	c.out.lock()
-	c.out.room(room)
-	buf := c.out.mu.buf
+	lend := large && c.out.claim()
+	var buf []byte
+	if lend {
+		buf = k.loan.begin()
+	} else {
+		c.out.lock()
+		c.out.room(room)
+		buf = c.out.mu.buf
+	}
 	for i := range ds {
 		d := &ds[i]
 		msg, err := k.render.message(d, k)
@@ -113,15 +121,26 @@ func (k *consumer) deliver(ds []core.Delivery, room int) {
 		redelivered := d.Redelivered && k.stream == nil
 		buf = wire.AppendDeliver(buf, ch.id, k.tag, tag, redelivered, msg.exchange, msg.key)
 		buf = wire.AppendHeader(buf, ch.id, len(msg.body), msg.props)
-		buf = wire.AppendBody(buf, ch.id, msg.body, c.frameMax)
+		if lend && len(msg.body) >= lendFrom && d.Entry.Format == Format {
+			buf = k.loan.body(buf, ch.id, msg.body, c.frameMax)
+		} else {
+			buf = wire.AppendBody(buf, ch.id, msg.body, c.frameMax)
+		}
 		bytes += len(msg.body)
 		if redelivered {
 			again++
 		}
 	}
-	c.out.mu.buf = buf
-	c.out.unlock()
+	if !lend {
+		c.out.mu.buf = buf
+		c.out.unlock()
+	}
 	ch.mu.Unlock()
+	if lend {
+		c.out.write(&k.loan, buf)
+	} else {
+		c.out.flush()
+	}
 	if len(skip) > 0 {
 		tx := c.s.Broker.Begin()
 		k.cursor.Settle(tx, skip...)

@@ -54,7 +54,7 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 	k.render.broker, k.render.dropped = c.s.Broker, &c.s.metrics.headersDropped
 	what := queueIn(name, c.vhost)
 	// Credit comes after consume-ok, so that no delivery overtakes it.
-	o := core.SubscribeOptions{AutoAck: m.NoAck, Exclusive: m.Exclusive}
+	o := core.SubscribeOptions{AutoAck: m.NoAck, Exclusive: m.Exclusive, Borrows: true}
 	if !m.NoAck {
 		o.Windows = []*core.Window{core.NewWindow(ch.prefetch), ch.window}
 	}

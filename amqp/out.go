@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"trivium/internal/slab"
+	"trivium/internal/writev"
 )
 
 const (
@@ -125,36 +126,51 @@ func (o *out) flush() {
 		o.mu.Unlock()
 		return
 	}
+	o.mu.busy = true
+	o.writeLocked()
+}
+
+// writeLocked writes what waits as far as the socket takes it, and unlocks. Requires: busy, and nothing is in flight.
+func (o *out) writeLocked() {
 	for o.waitingLocked() > 0 && o.mu.err == nil {
-		o.mu.busy = true
 		o.takeLocked()
 		o.mu.Unlock()
-		total, n := 0, 0
-		var err error
-		for len(o.flight) > 0 && err == nil {
-			w := o.flight[o.at]
-			n, err = o.try(w)
-			if total += n; n < len(w) {
-				break
-			}
-			o.landed()
-		}
+		total, err := o.try(o.flight)
+		n := o.land(total)
 		o.mu.Lock()
-		o.mu.written += uint64(total)
-		if err != nil {
-			o.failLocked(err)
-			o.flight, o.at = nil, 0
-		} else if len(o.flight) > 0 {
-			o.mu.stalled = true
-			o.wg.Add(1)
-			go o.drain(n)
-			o.mu.Unlock()
+		if !o.wroteLocked(total, n, err) {
 			return
 		}
 	}
 	o.mu.busy = false
 	o.mu.less.Broadcast()
 	o.mu.Unlock()
+}
+
+// wroteLocked accounts for what the socket took: total octets, n of them of the first buffer that is still in flight.
+// If there is one, somebody else goes on, and it unlocks and reports false.
+func (o *out) wroteLocked(total, n int, err error) bool {
+	o.mu.written += uint64(total)
+	if err != nil {
+		o.failLocked(err)
+		o.flight, o.at = nil, 0
+	} else if len(o.flight) > 0 {
+		o.mu.stalled = true
+		o.wg.Add(1)
+		go o.drain(n)
+		o.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// land releases the buffers in flight that n octets fill, and returns how many are of the one after them.
+func (o *out) land(n int) int {
+	for len(o.flight) > 0 && n >= len(o.flight[o.at]) {
+		n -= len(o.flight[o.at])
+		o.landed()
+	}
+	return n
 }
 
 // landed releases the buffer in flight that is written now.
@@ -188,32 +204,39 @@ func (o *out) fail(err error) {
 	o.mu.Unlock()
 }
 
-// try writes as much as the socket takes at once.
-func (o *out) try(w []byte) (n int, err error) {
+// maxVector is how many buffers the kernel takes at once.
+const maxVector = 1024
+
+// try writes as much of bufs as the socket takes at once.
+func (o *out) try(bufs [][]byte) (total int, err error) {
 	if o.raw == nil {
 		return 0, nil
 	}
 	werr := o.raw.Write(func(fd uintptr) bool {
-		for n < len(w) {
-			m, e := syscall.Write(int(fd), w[n:])
-			if m > 0 {
-				n += m
+		for len(bufs) > 0 {
+			some, want := bufs[:min(len(bufs), maxVector)], 0
+			for _, b := range some {
+				want += len(b)
 			}
+			n, e := writev.Write(int(fd), some)
+			total += max(n, 0)
 			switch {
 			case e == syscall.EINTR:
-			case e == syscall.EAGAIN:
-				return true
-			case e != nil:
+				continue
+			case e != nil && e != syscall.EAGAIN:
 				err = e
+			}
+			if e != nil || n < want {
 				return true
 			}
+			bufs = bufs[len(some):]
 		}
 		return true
 	})
 	if err == nil {
 		err = werr
 	}
-	return n, err
+	return total, err
 }
 
 // drain writes what is in flight, of its buffer from n on, and all that comes meanwhile, waiting for the socket.

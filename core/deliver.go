@@ -21,8 +21,9 @@ const (
 type reader struct {
 	ahead []Entry // from at on
 	at    int
-	from  Offset // where to read on
-	epoch uint64 // of the cursor when it was read
+	lease storage.Lease // of ahead
+	from  Offset        // where to read on
+	epoch uint64        // of the cursor when it was read
 	redo  []redoEntry
 	work  work
 	// fetches are the Fetches that this round serves.
@@ -84,11 +85,18 @@ func (c *Cursor) putReader() {
 	if r.at < len(r.ahead) || len(r.fetches) > 0 {
 		return
 	}
+	r.forget()
 	r.work.reset(0)
 	clear(r.keys)
-	*r = reader{redo: r.redo[:0], work: r.work, keys: r.keys[:0]}
+	*r = reader{redo: r.redo[:0], work: r.work, keys: r.keys[:0], lease: r.lease}
 	c.read = nil
 	readers.Put(r)
+}
+
+// forget lets go of what was read ahead.
+func (r *reader) forget() {
+	r.ahead, r.at = nil, 0
+	r.lease.End()
 }
 
 // round hands out what it can, once: look under the lock, read without it, decide
@@ -151,7 +159,8 @@ func (c *Cursor) round() (more bool) {
 	if look {
 		c.readRedo()
 		if c.read.epoch != epoch {
-			c.read.ahead, c.read.at, c.read.from, c.read.epoch = nil, 0, 0, epoch
+			c.read.forget()
+			c.read.from, c.read.epoch = 0, epoch
 		}
 		if next < end && !c.sorted() && (len(c.read.redo) < redoAhead || c.weighted()) {
 			c.fill(next, end, filters, lastsEnd)
@@ -468,7 +477,8 @@ func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offse
 		os, scanned = c.p.keys.matching(filters, from, min(end, from+scanAhead), readAheadEntries)
 		c.lasts = nil
 	}
-	r.ahead, r.at, r.from = nil, 0, scanned
+	r.forget()
+	r.from = scanned
 	if len(os) == 0 {
 		return
 	}
@@ -476,7 +486,6 @@ func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offse
 		c.readFrom(os[0])
 		return
 	}
-	var one [1]Entry
 	bytes := 0
 	r.ahead = make([]Entry, 0, len(os))
 	for _, o := range os {
@@ -487,12 +496,13 @@ func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offse
 			r.from = o
 			return
 		}
-		es, _, err := c.p.log.Read(o, Limit{Entries: 1}, one[:0])
+		n := len(r.ahead)
+		es, _, err := c.p.log.Borrow(o, Limit{Entries: 1}, r.ahead, &r.lease)
 		if err != nil {
 			c.failed(err)
-		} else if len(es) > 0 && es[0].Offset <= o && o < es[0].Next() {
-			r.ahead = append(r.ahead, es[0])
-			bytes += len(es[0].Data)
+		} else if len(es) > n && es[n].Offset <= o && o < es[n].Next() {
+			r.ahead = es
+			bytes += len(es[n].Data)
 		}
 	}
 }
@@ -500,11 +510,12 @@ func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offse
 func (c *Cursor) readFrom(o Offset) {
 	r := c.read
 	n := min(int(c.p.log.End()-o), readAheadEntries)
-	es, next, err := c.p.log.Read(o, Limit{Entries: n, Bytes: readAheadBytes}, make([]Entry, 0, max(n, 1)))
+	r.forget()
+	var err error
+	r.ahead, r.from, err = c.p.log.Borrow(o, Limit{Entries: n, Bytes: readAheadBytes}, make([]Entry, 0, max(n, 1)), &r.lease)
 	if err != nil {
 		c.failed(err)
 	}
-	r.ahead, r.at, r.from = es, 0, next
 }
 
 // failed reports a read that failed; a damaged entry is passed over.
@@ -539,7 +550,7 @@ func (c *Cursor) sortAhead(end Offset) {
 			c.mu.next = max(next+1, r.from)
 		}
 		c.mu.Unlock()
-		r.ahead, r.at = nil, 0
+		r.forget()
 	}
 }
 
@@ -724,6 +735,9 @@ func (c *Cursor) pickFor(e *Entry, f *flight, paused bool) *Subscription {
 func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int) {
 	w := &c.read.work
 	w.progress = true
+	if !s.o.Borrows {
+		c.read.lease.Keep()
+	}
 	first := f == nil || f.attempts == 0
 	attempts := int32(0)
 	if f != nil {

@@ -25,7 +25,7 @@ type Delivery struct {
 // not Close its own Subscription.
 type Sink interface {
 	// Deliver hands over messages, in order. The slice is valid during the call, what
-	// it refers to is immutable.
+	// it refers to is immutable, and stays valid unless the subscription Borrows.
 	Deliver(s *Subscription, ds []Delivery)
 	// Idle is called when the cursor ran out of messages for s after it had some, or after Credit was
 	// added while there were none: nothing more will come until something is appended.
@@ -42,6 +42,9 @@ type SubscribeOptions struct {
 	Exclusive bool
 	// AutoAck settles each message as it is handed over.
 	AutoAck bool
+	// Borrows says that the sink keeps nothing of what Deliver hands over, nor of what its entries refer to, when
+	// Deliver returns: then that memory is used again.
+	Borrows bool
 	// Windows bound what is unsettled; a message needs room in all of them. AutoAck
 	// subscriptions ignore them.
 	Windows []*Window

@@ -39,8 +39,8 @@ func (b *bench) discard(t testing.TB, lines ...string) *conn {
 	return nil
 }
 
-func newBench(t testing.TB) *bench {
-	b := &bench{w: start(t)}
+func newBench(t testing.TB, edit ...func(*Options)) *bench {
+	b := &bench{w: start(t, edit...)}
 	ours, theirs := net.Pipe()
 	b.c = newConn(b.w.Server, ours)
 	go io.Copy(io.Discard, theirs)

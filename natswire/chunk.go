@@ -4,12 +4,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"trivium/internal/race"
 )
 
-// The sizes of pooled buffers. A connection holds none while it is idle.
+// The sizes of pooled buffers. A connection holds none while it is idle. A bulk chunk is for reading what has large
+// messages in it: fewer of them end in the middle of a read, and have to be moved.
 const (
 	smallChunk = 4 << 10
 	largeChunk = 64 << 10
+	bulkChunk  = 256 << 10
 )
 
 // chunk is a buffer that goes from owner to owner: read into, or appended to and
@@ -23,6 +27,7 @@ type chunk struct {
 var (
 	smallChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, smallChunk)} }}
 	largeChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, largeChunk)} }}
+	bulkChunks  = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, bulkChunk)} }}
 )
 
 // newChunk returns an empty chunk with room for at least n bytes, and one owner.
@@ -32,6 +37,8 @@ func newChunk(n int) (c *chunk) {
 		c = smallChunks.Get().(*chunk)
 	case n <= largeChunk:
 		c = largeChunks.Get().(*chunk)
+	case n > bulkChunk/2 && n <= bulkChunk:
+		c = bulkChunks.Get().(*chunk)
 	default:
 		c = &chunk{b: make([]byte, 0, n)}
 	}
@@ -50,12 +57,15 @@ func (c *chunk) free() {
 	if c.owners.Add(-1) > 0 {
 		return
 	}
+	race.Spoil(c.b[:cap(c.b)])
 	c.b = c.b[:0]
 	switch cap(c.b) {
 	case smallChunk:
 		smallChunks.Put(c)
 	case largeChunk:
 		largeChunks.Put(c)
+	case bulkChunk:
+		bulkChunks.Put(c)
 	}
 }
 

@@ -37,6 +37,6 @@
 // A buffer grows with what a client sent, not with what it announced. What waits
 // for one socket is bounded by MaxPending: at three quarters of it producers are
 // slowed for some milliseconds a read, above it the connection is closed. What is sent
-// out of a read buffer is at least a quarter of it (shareFrom), so that what waits keeps
-// at most four times its size. An idle connection holds no buffer at all.
+// out of read buffers keeps no more of them than four times MaxPending. An idle
+// connection holds no buffer at all.
 package natswire

@@ -21,6 +21,9 @@ func (i *input) unread() []byte {
 	return i.k.b[i.from:]
 }
 
+// bulkFrom is the smallest operation behind whose beginning there is room for many.
+const bulkFrom = 8 << 10
+
 // keep moves what is unread to the front of a buffer that has room for more. A large
 // operation's buffer grows with what was sent, not with what was claimed.
 func (i *input) keep() {
@@ -41,8 +44,11 @@ func (i *input) keep() {
 		return
 	}
 	size := max(largeChunk, 2*len(rest))
-	if i.need > 0 && i.need > largeChunk {
-		size = min(size, i.need)
+	switch {
+	case i.need > bulkChunk:
+		size = min(max(size, bulkChunk), i.need)
+	case i.need >= bulkFrom:
+		size = bulkChunk
 	}
 	k := newChunk(size)
 	k.b = append(k.b, rest...)

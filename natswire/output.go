@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"trivium/internal/writev"
 	"trivium/natswire/wire"
 )
 
@@ -22,8 +23,10 @@ type output struct {
 		ready []piece
 		tail  *chunk
 		cut   int
-		// pending counts the bytes not yet taken by the socket, in flight included.
-		pending int
+		// pending counts the bytes not yet taken by the socket, in flight included; pinned those of the
+		// read buffers that they are in, of which shared is the last.
+		pending, pinned int
+		shared          *chunk
 		// writing: somebody owns flight and off below.
 		writing bool
 		// closed: nothing is appended any more; dead: nothing is written either.
@@ -41,17 +44,22 @@ type output struct {
 	flight []piece
 	off    int
 	bufs   net.Buffers
+	unpin  int // what is not pinned any more
 }
 
 // piece is bytes to be sent, and the chunk that is freed when they are: of a chunk's pieces, the last.
 type piece struct {
-	b []byte
-	k *chunk // or nil
+	b   []byte
+	k   *chunk // or nil
+	pin int    // the size of a read buffer, in the first piece of it
 }
 
-// shareFrom is which part of the producer's read buffer a payload must be, at least, to be sent out of it instead
-// of being copied: so what waits keeps no more than that many times its size from being used again.
-const shareFrom = 4
+// shareFrom is the smallest payload that is sent out of the producer's read buffer instead of being copied.
+const shareFrom = 16 << 10
+
+// sharePinned is how many times MaxPending the buffers may have, about, that are kept from being used again by what waits for
+// a client: beyond that it is copied.
+const sharePinned = 4
 
 // maxLine bounds what a control line has besides subject, sid and reply.
 const maxLine = 64
@@ -80,7 +88,7 @@ func (o *output) roomLocked(n int) {
 
 // closeTailLocked makes the rest of tail ready to be sent.
 func (o *output) closeTailLocked() {
-	o.mu.ready = append(o.mu.ready, piece{o.mu.tail.b[o.mu.cut:], o.mu.tail})
+	o.mu.ready = append(o.mu.ready, piece{b: o.mu.tail.b[o.mu.cut:], k: o.mu.tail})
 	o.mu.tail, o.mu.cut = nil, 0
 }
 
@@ -102,7 +110,12 @@ func (o *output) appendSharedLocked(m *wire.Msg, sid []byte, k *chunk) {
 	n := len(t.b)
 	t.b = wire.AppendMsgHead(t.b, m, sid, o.mu.headers)
 	k.share()
-	o.mu.ready = append(o.mu.ready, piece{t.b[o.mu.cut:len(t.b):len(t.b)], nil}, piece{m.Payload, k})
+	pin := 0
+	if o.mu.shared != k {
+		o.mu.shared, pin = k, cap(k.b)
+		o.mu.pinned += pin
+	}
+	o.mu.ready = append(o.mu.ready, piece{b: t.b[o.mu.cut:len(t.b):len(t.b)]}, piece{m.Payload, k, pin})
 	o.mu.cut = len(t.b)
 	t.b = wire.AppendMsgEnd(t.b)
 	o.mu.pending += len(t.b) - n + len(m.Payload)
@@ -131,6 +144,11 @@ func (o *output) takeLocked() bool {
 // wroteLocked accounts for n bytes that the socket took.
 func (o *output) wroteLocked(n, maxPending int) {
 	o.mu.pending -= n
+	o.mu.pinned -= o.unpin
+	o.unpin = 0
+	if o.mu.pinned == 0 {
+		o.mu.shared = nil
+	}
 	if o.mu.pending < maxPending/4*3 {
 		o.unstallLocked()
 	}
@@ -156,7 +174,7 @@ func (o *output) releaseLocked() {
 		p.free()
 	}
 	o.mu.ready, o.flight, o.off = nil, nil, 0
-	o.mu.pending = 0
+	o.mu.pending, o.mu.pinned, o.mu.shared = 0, 0, nil
 	o.unstallLocked()
 }
 
@@ -301,6 +319,7 @@ func (c *conn) writeFlight(write func(net.Buffers) (int, error)) (total int, err
 		more = n == want
 		for n += o.off; done < len(o.flight) && n >= len(o.flight[done].b); done++ {
 			n -= len(o.flight[done].b)
+			o.unpin += o.flight[done].pin
 			o.flight[done].free()
 		}
 		o.off = n
@@ -342,7 +361,7 @@ func (c *conn) tryWrite(bufs net.Buffers) (int, error) {
 // rawWrite is what tryWrite has RawConn.Write call; it never asks to wait.
 func (c *conn) rawWrite(fd uintptr) bool {
 	for {
-		n, err := writev(int(fd), c.try.bufs)
+		n, err := writev.Write(int(fd), c.try.bufs)
 		if err == syscall.EINTR {
 			continue
 		}

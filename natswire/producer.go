@@ -291,13 +291,13 @@ func (p *producer) append(d *dest) {
 }
 
 // shares reports whether payload is to be sent to c out of the buffer that it was read into. What is no socket
-// takes bytes in one piece better.
+// takes bytes in one piece better. Requires: c.out.mu.
 func (p *producer) shares(c *conn, payload []byte) bool {
 	if p.c == nil || c.raw == nil || p.c.in.k == nil {
 		return false
 	}
 	k := p.c.in.k
-	return len(payload) >= max(smallChunk, cap(k.b)/shareFrom) && k.holds(payload)
+	return len(payload) >= shareFrom && c.out.mu.pinned < sharePinned*p.s.o.MaxPending && k.holds(payload)
 }
 
 func (p *producer) stall(stall <-chan struct{}, d time.Duration) {

@@ -19,34 +19,30 @@ type block struct {
 	// live counts the entries that Logs still refer to, plus one while the
 	// block is being filled.
 	live atomic.Int32
-	buf  atomic.Pointer[[]byte]
-	// A buffer is used again only if nobody was given it for good (shared) or has it
-	// pinned. Both are said before buf is loaded, and looked at when it is taken away.
-	shared atomic.Bool
-	pins   atomic.Int32
+	held atomic.Pointer[held]
 }
 
-// bytes returns the block's bytes if they are in memory. They stay valid.
-func (b *block) bytes() []byte {
-	if !b.shared.Load() {
-		b.shared.Store(true)
+// held is a block's bytes in memory. They are lent again when nobody uses them any more, unless somebody
+// was given them for good.
+type held struct {
+	b     []byte
+	users atomic.Int32 // the block is one of them while it has them
+	kept  atomic.Bool
+}
+
+// borrow returns the block's bytes if they are in memory. They are valid until cache.giveBack.
+func (b *block) borrow() *held {
+	h := b.held.Load()
+	for h != nil {
+		n := h.users.Load()
+		if n == 0 {
+			return nil // dropped meanwhile
+		}
+		if h.users.CompareAndSwap(n, n+1) {
+			break
+		}
 	}
-	return b.peek()
-}
-
-// pin returns the block's bytes if they are in memory. They are valid until unpin.
-func (b *block) pin() []byte {
-	b.pins.Add(1)
-	return b.peek()
-}
-
-func (b *block) unpin() { b.pins.Add(-1) }
-
-func (b *block) peek() []byte {
-	if p := b.buf.Load(); p != nil {
-		return *p
-	}
-	return nil
+	return h
 }
 
 // cache bounds the memory of blocks: first in, first out.
@@ -62,17 +58,34 @@ type cache struct {
 	}
 }
 
-// hold keeps buf for b, evicting older blocks.
-func (c *cache) hold(b *block, buf []byte) {
-	if !b.buf.CompareAndSwap(nil, &buf) {
+// put makes b a user of h, unless it has bytes already.
+func (b *block) put(h *held) bool {
+	h.users.Add(1)
+	if b.held.CompareAndSwap(nil, h) {
+		return true
+	}
+	h.users.Add(-1) // Requires: the caller is a user too, or nobody
+	return false
+}
+
+// giveBack ends the use of what borrow returned.
+func (c *cache) giveBack(h *held) {
+	if h.users.Add(-1) == 0 && !h.kept.Load() {
+		c.free.Give(h.b)
+	}
+}
+
+// hold keeps h for b, evicting older blocks, unless b has got its bytes from somebody else.
+func (c *cache) hold(b *block, h *held) {
+	if !b.put(h) {
 		return
 	}
-	c.size.Add(int64(cap(buf)))
+	c.size.Add(int64(cap(h.b)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q := &c.mu
 	q.fifo = append(q.fifo, b)
-	for q.head < len(q.fifo)-1 && (c.size.Load() > c.limit || q.fifo[q.head].buf.Load() == nil) {
+	for q.head < len(q.fifo)-1 && (c.size.Load() > c.limit || q.fifo[q.head].held.Load() == nil) {
 		c.drop(q.fifo[q.head])
 		q.fifo[q.head] = nil
 		q.head++
@@ -86,7 +99,7 @@ func (c *cache) hold(b *block, buf []byte) {
 	if len(q.fifo)-q.head > 2*q.live+256 {
 		n := q.head
 		for _, b := range q.fifo[q.head:] {
-			if b.buf.Load() != nil {
+			if b.held.Load() != nil {
 				q.fifo[n] = b
 				n++
 			}
@@ -99,22 +112,18 @@ func (c *cache) hold(b *block, buf []byte) {
 
 // drop forgets the bytes of b.
 func (c *cache) drop(b *block) {
-	if p := b.buf.Swap(nil); p != nil {
-		c.size.Add(-int64(cap(*p)))
-		if !b.shared.Load() && b.pins.Load() == 0 {
-			c.free.Give(*p)
+	if h := b.held.Swap(nil); h != nil {
+		if !b.volatile {
+			c.size.Add(-int64(cap(h.b)))
 		}
+		c.giveBack(h)
 	}
 }
 
 // release takes away one reference to b; without any its bytes go.
 func (c *cache) release(b *block) {
 	if b.live.Add(-1) == 0 {
-		if b.volatile {
-			b.buf.Store(nil)
-		} else {
-			c.drop(b)
-		}
+		c.drop(b)
 	}
 }
 

@@ -146,9 +146,9 @@ func (s *Store) write(c *cycle) {
 	// that saves memory.
 	if c.blk.live.Load() > 1 {
 		if n < cap(c.buf)/2 {
-			s.cache.hold(c.blk, append(s.cache.free.Take(n), c.buf...))
+			s.cache.hold(c.blk, &held{b: append(s.cache.free.Take(n), c.buf...)})
 		} else {
-			s.cache.hold(c.blk, c.buf)
+			s.cache.hold(c.blk, &held{b: c.buf})
 			c.buf = nil
 		}
 	}

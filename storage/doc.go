@@ -30,7 +30,8 @@
 //
 // Recent entries are read from the buffers their frames were encoded in, as long
 // as the cache has room, then from the journal, and when they have settled from
-// their segment.
+// their segment. Such a buffer is used again when nothing in it is live and all who
+// borrowed it (Lease) have given it back, unless one of them kept what it read.
 //
 // # Settling
 //

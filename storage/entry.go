@@ -19,7 +19,7 @@ type Format uint8
 // Entry is what a producer sent, in a neutral envelope.
 //
 // An Entry that a Log hands out is immutable and shared: its Key, ID and Data
-// stay valid for as long as they are referenced, and must not be written to.
+// stay valid for as long as they are referenced (Borrow: until the lease ends), and must not be written to.
 type Entry struct {
 	// Offset of the first message. Assigned by Tx.Append.
 	Offset Offset

@@ -19,6 +19,15 @@ type Limit struct {
 // is deleted are skipped. It may read from disk. A corrupt entry ends the read
 // with an error for which IsCorrupt is true; next is then the offset after it.
 func (l *Log) Read(from Offset, max Limit, dst []Entry) (entries []Entry, next Offset, err error) {
+	var lease Lease
+	defer lease.End()
+	lease.Keep()
+	return l.Borrow(from, max, dst, &lease)
+}
+
+// Borrow is Read for a caller that lets go of the entries when it ends the lease, so that the memory that they
+// are in can be used again.
+func (l *Log) Borrow(from Offset, max Limit, dst []Entry, lease *Lease) (entries []Entry, next Offset, err error) {
 	var items [64]item
 	b := budget{Limit: max}
 	for {
@@ -26,7 +35,7 @@ func (l *Log) Read(from Offset, max Limit, dst []Entry) (entries []Entry, next O
 		for i := range items[:p.n] {
 			it := &items[i]
 			var e Entry
-			ok, err := l.load(it, &e)
+			ok, err := l.load(it, &e, lease)
 			if err != nil && l.settled(it) {
 				p.next, p.more = it.offset, true
 				break
@@ -218,9 +227,10 @@ func (l *Log) liveLocked(from, to Offset) bool {
 	return from < to && l.mu.holes.next(from, false, to) < to
 }
 
-// load decodes an item's entry. It reports false if the entry was deleted meanwhile.
-func (l *Log) load(it *item, e *Entry) (bool, error) {
-	buf, err := l.s.blockBytes(it.blk)
+// load decodes an item's entry, which is valid until the lease ends. It reports false if the entry was deleted
+// meanwhile.
+func (l *Log) load(it *item, e *Entry, lease *Lease) (bool, error) {
+	buf, err := lease.load(l.s, it.blk)
 	if err != nil || buf == nil {
 		return false, err
 	}
@@ -235,27 +245,13 @@ func (l *Log) decode(it *item, buf []byte, e *Entry) error {
 	return nil
 }
 
-// blockBytes returns a block's bytes, from the journal if they are not in memory; nil
-// if they are gone because nothing in them is live.
-func (s *Store) blockBytes(b *block) ([]byte, error) {
-	if buf := b.bytes(); buf != nil || b.volatile {
-		return buf, nil
-	}
-	buf := make([]byte, b.place.len)
-	if err := s.journal.read(b.pos, b.place, buf); err != nil {
-		return nil, err
-	}
-	if b.live.Load() > 0 {
-		s.cache.hold(b, buf)
-	}
-	return buf, nil
-}
-
 // OffsetAt is the offset of the first live entry with Time >= t (unix
 // nanoseconds), or End if there is none. Times in a Log need not be monotone:
 // it is the first in offset order for which it holds.
 func (l *Log) OffsetAt(t int64) (Offset, error) {
 	var items [64]item
+	var lease Lease
+	defer lease.End()
 	from := Offset(0)
 	for {
 		var b budget
@@ -266,7 +262,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 				continue
 			}
 			var e Entry
-			ok, err := l.load(it, &e)
+			ok, err := l.load(it, &e, &lease)
 			if err != nil && l.settled(it) {
 				p.next, p.more = it.offset, true
 				break

@@ -277,23 +277,12 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 			return err
 		}
 	}
-	var pinned *block
-	var frame []byte
-	defer func() {
-		if pinned != nil {
-			pinned.unpin()
-		}
-	}()
+	var lease Lease
+	defer lease.End()
 	for i := range items {
 		it := &items[i]
-		if it.blk != pinned {
-			if pinned != nil {
-				pinned.unpin()
-			}
-			pinned, frame = it.blk, it.blk.pin()
-		}
 		var e stored
-		buf, err := frame, error(nil)
+		buf, err := lease.bytes(p.s, it.blk), error(nil)
 		if buf == nil {
 			buf, err = p.bytes(it.blk)
 		}

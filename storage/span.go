@@ -14,12 +14,13 @@ type Span struct {
 	Pos, Len int64
 }
 
-// Spans is the result of Log.Raw. Close releases the files it holds open.
+// Spans is the result of Log.Raw. Close lets go of the files and the memory: nothing of it may be used after that.
 type Spans struct {
 	Spans []Span
 	// Next is the offset to read on from.
-	Next Offset
-	held []*openRun
+	Next  Offset
+	held  []*openRun
+	lease Lease
 }
 
 func (s *Spans) Close() {
@@ -27,6 +28,7 @@ func (s *Spans) Close() {
 		o.release()
 	}
 	s.held, s.Spans = nil, nil
+	s.lease.End()
 }
 
 // Raw is Read for a Log whose entries' Data can be sent as they are, one after
@@ -44,6 +46,7 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 		if len(s.Spans) > 0 {
 			return s, nil
 		}
+		s.Close()
 		s.Next = next
 		return s, err
 	}
@@ -53,7 +56,7 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 			it := &items[i]
 			s.Next = max(from, it.offset)
 			var e Entry
-			ok, err := l.load(it, &e)
+			ok, err := l.load(it, &e, &s.lease)
 			if err != nil && l.settled(it) {
 				p.next, p.more = it.offset, true
 				break

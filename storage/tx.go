@@ -161,8 +161,7 @@ func (t *Tx) appendVolatile(l *Log, e *Entry, i *item) {
 		v.buf = t.s.cache.free.Take(max(volatileChunk, frameHeader+need))[:frameHeader]
 		v.blk = &block{volatile: true}
 		v.blk.live.Store(1)
-		all := v.buf[:cap(v.buf)]
-		v.blk.buf.Store(&all)
+		v.blk.put(&held{b: v.buf[:cap(v.buf)]})
 	}
 	i.blk, i.at = v.blk, uint32(len(v.buf))
 	v.blk.maxTime = max(v.blk.maxTime, e.Time)

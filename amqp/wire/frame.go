@@ -100,6 +100,15 @@ func AppendFrame(dst []byte, typ uint8, channel uint16, payload []byte) []byte {
 // AppendHeartbeat appends a heartbeat frame.
 func AppendHeartbeat(dst []byte) []byte { return AppendFrame(dst, FrameHeartbeat, 0, nil) }
 
+// AppendBodyHead and AppendFrameEnd append what surrounds the n octets of a body frame that are sent from elsewhere.
+func AppendBodyHead(dst []byte, channel uint16, n int) []byte {
+	dst = beginFrame(dst, FrameBody, channel)
+	binary.BigEndian.PutUint32(dst[len(dst)-4:], uint32(n))
+	return dst
+}
+
+func AppendFrameEnd(dst []byte) []byte { return append(dst, frameEnd) }
+
 // AppendBody appends body, split into frames of at most max octets (0: one frame).
 func AppendBody(dst []byte, channel uint16, body []byte, max int) []byte {
 	part := len(body)

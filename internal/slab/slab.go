@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"trivium/internal/race"
 )
 
 // Buffers from 1<<minClass to 1<<maxClass bytes are used again.
@@ -35,6 +37,7 @@ func (p *Pool) Take(n int) []byte {
 
 // Give takes back a buffer that its owner has no use for, nor anybody else.
 func (p *Pool) Give(b []byte) {
+	race.Spoil(b[:cap(b)])
 	if k := bits.Len(uint(cap(b))) - 1; k >= minClass && k <= maxClass {
 		p.classes[k].Put(unsafe.SliceData(b))
 	}

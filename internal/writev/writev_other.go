@@ -1,11 +1,11 @@
 //go:build !linux
 
-package natswire
+package writev
 
 import "syscall"
 
-// writev writes what fd takes of bufs at once.
-func writev(fd int, bufs [][]byte) (total int, err error) {
+// Write writes what fd takes of bufs at once.
+func Write(fd int, bufs [][]byte) (total int, err error) {
 	for _, b := range bufs {
 		n, err := syscall.Write(fd, b)
 		total += max(n, 0)
