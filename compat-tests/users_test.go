@@ -29,7 +29,7 @@ func TestUsers(t *testing.T) {
 		if err == nil {
 			conn.Close()
 		}
-		nc, natsErr := nats.Connect("nats://"+s.addrs["nats"], nats.UserInfo(user, password))
+		nc, natsErr := nats.Connect("nats://"+s.addrs["nats"], nats.UserInfo(user, password), nats.Timeout(patience))
 		if natsErr == nil {
 			nc.Close()
 		}
@@ -66,7 +66,7 @@ func TestUsers(t *testing.T) {
 	check("changed")
 
 	// The two namespaces do not meet.
-	a, err := nats.Connect("nats://"+s.addrs["nats"], nats.UserInfo("shop-app", "other"))
+	a, err := nats.Connect("nats://"+s.addrs["nats"], nats.UserInfo("shop-app", "other"), nats.Timeout(patience))
 	must(t, err)
 	defer a.Close()
 	sub, err := a.SubscribeSync(">")

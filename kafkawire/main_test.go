@@ -81,10 +81,12 @@ func (s *server) up() {
 	}
 	s.opts.Broker = s.broker
 	s.door = kafkawire.New(s.opts)
-	l, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		s.Fatal(err)
-	}
+	var l net.Listener
+	// A client that looks for the server while it is down may be given its port, and meet itself there.
+	s.eventually("the address is free", func() bool {
+		l, err = net.Listen("tcp", s.addr)
+		return err == nil
+	})
 	s.addr = l.Addr().String()
 	s.served = make(chan error, 1)
 	go func() { s.served <- s.door.Serve(l) }()

@@ -13,6 +13,9 @@ import (
 	"trivium/server/servertest"
 )
 
+// patience bounds every wait for what must come: machines are busy.
+const patience = time.Minute
+
 // The vhost shop is the account shop: what is published there is heard there, through either door, and
 // not in the default one, where the names are the same.
 func TestNamespacesOfTwoDoors(t *testing.T) {
@@ -50,7 +53,7 @@ func TestNamespacesOfTwoDoors(t *testing.T) {
 		if err := ch.QueueBind("q", "from.nats", "amq.nats", false, nil); err != nil {
 			t.Fatal(err)
 		}
-		nc, err := nats.Connect("nats://" + login + "@" + s.Addr(server.NATS))
+		nc, err := nats.Connect("nats://"+login+"@"+s.Addr(server.NATS), nats.Timeout(patience))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,10 +89,10 @@ func TestNamespacesOfTwoDoors(t *testing.T) {
 			if string(d.Body) != n.name {
 				t.Errorf("the queue in %s has a message of %s", n.name, d.Body)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("no delivery")
 		}
-		m, err := n.sub.NextMsg(20 * time.Second)
+		m, err := n.sub.NextMsg(patience)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,6 @@ import (
 
 // Who is deleted is put out of every door; others stay.
 func TestDeletedUserIsPutOut(t *testing.T) {
-	const patience = 20 * time.Second
 	users := new(auth.Store)
 	for _, name := range []string{"ann", "bob"} {
 		if err := users.Add(name, "secret", ""); err != nil {
@@ -30,7 +29,7 @@ func TestDeletedUserIsPutOut(t *testing.T) {
 		}
 		t.Cleanup(func() { conn.Close() })
 		out := make(chan error, 1)
-		nc, err := nats.Connect("nats://"+user+":secret@"+s.Addr(server.NATS), nats.NoReconnect(),
+		nc, err := nats.Connect("nats://"+user+":secret@"+s.Addr(server.NATS), nats.NoReconnect(), nats.Timeout(patience),
 			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { out <- err }))
 		if err != nil {
 			t.Fatal(err)
