@@ -10,8 +10,8 @@ out=$(tool TopicCommand --create --topic java 2>&1) && fail "a topic was made tw
 
 printf 'k1:one\nk2:two\nk3:three\nk1:four\n' | tool ConsoleProducer --topic java --reader-property parse.key=true --reader-property key.separator=: \
 	--command-property enable.idempotence=true --command-property acks=all
-is "console consumer from the beginning, in a group" "$(tool consumer.ConsoleConsumer --topic java --from-beginning --group java-group --max-messages 4 --timeout-ms 30000 2>/dev/null | sort | xargs)" "four one three two"
-is "per key in order" "$(tool consumer.ConsoleConsumer --topic java --from-beginning --max-messages 4 --timeout-ms 30000 --formatter-property print.key=true 2>/dev/null | grep ^k1 | cut -f2 | xargs)" "one four"
+is "console consumer from the beginning, in a group" "$(tool consumer.ConsoleConsumer --topic java --from-beginning --group java-group --max-messages 4 --timeout-ms 60000 2>/dev/null | sort | xargs)" "four one three two"
+is "per key in order" "$(tool consumer.ConsoleConsumer --topic java --from-beginning --max-messages 4 --timeout-ms 60000 --formatter-property print.key=true 2>/dev/null | grep ^k1 | cut -f2 | xargs)" "one four"
 
 has "consumer groups --list" "$(tool consumer.group.ConsumerGroupCommand --list)" java-group
 described=$(tool consumer.group.ConsumerGroupCommand --describe --group java-group)

@@ -34,7 +34,7 @@ check("offsets are dense", sorted((p.partition, p.offset) for p in places),
 
 
 def consumer(**kw):
-    return KafkaConsumer(bootstrap_servers=server, auto_offset_reset="earliest", consumer_timeout_ms=30000, **kw)
+    return KafkaConsumer(bootstrap_servers=server, auto_offset_reset="earliest", consumer_timeout_ms=60000, **kw)
 
 
 def take(c, n):
@@ -86,7 +86,7 @@ stop = threading.Event()
 members = [threading.Thread(target=member, args=(name, stop)) for name in ("a", "b")]
 for m in members:
     m.start()
-until = time.time() + 30
+until = time.time() + 120
 while time.time() < until and sorted(shares.values()) != [[0], [1]]:
     time.sleep(0.1)
 stop.set()
@@ -98,7 +98,7 @@ check("groups", {"py-group", "py-shared"} <= {g["group_id"] for g in admin.list_
 admin.create_partitions({topic: NewPartitions(3)})
 producer.close()
 admin.delete_topics([topic])
-until = time.time() + 30
+until = time.time() + 120
 while topic in admin.list_topics():
     assert time.time() < until, "the topic is still there"
 print("ok: deleted")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kcat (librdkafka): metadata, produce with keys, headers and every codec, consume, groups, offsets.
 . "$(dirname "$0")/lib.sh"
-k() { timeout 60 kcat -b "$KAFKA" -X topic.metadata.refresh.interval.ms=500 "$@"; }
+k() { timeout 120 kcat -m 30 -b "$KAFKA" -X topic.metadata.refresh.interval.ms=500 "$@"; }
 
 has "metadata" "$(k -L)" "broker "
 printf 'a:1\nb:2\nc:3\n' | k -P -t kcat -K: -H source=kcat -X enable.idempotence=true

@@ -14,6 +14,6 @@ has() { case "$2" in *"$3"*) echo "ok: $1" ;; *) fail "$1: no '$3' in: $2" ;; es
 # soon WHAT COMMAND...: polls until the command succeeds.
 soon() {
 	local what=$1 i; shift
-	for i in $(seq 100); do "$@" >/dev/null 2>&1 && { echo "ok: $what"; return; }; sleep 0.1; done
+	for i in $(seq 600); do "$@" >/dev/null 2>&1 && { echo "ok: $what"; return; }; sleep 0.1; done
 	fail "$what: never: $*"
 }

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # The nats CLI: publish and subscribe, request and reply, streams, consumers, key-value, bench.
 . "$(dirname "$0")/lib.sh"
-export XDG_CONFIG_HOME=$TMP/config
-n() { timeout 60 nats -s "nats://$NATS" --no-context "$@"; }
+export XDG_CONFIG_HOME=$TMP/config NATS_TIMEOUT=30s
+n() { timeout 120 nats -s "nats://$NATS" --no-context "$@"; }
 
 n sub news --count 1 --raw >"$TMP/news" & sub=$!
 for i in $(seq 200); do kill -0 $sub 2>/dev/null || break; n pub news hello -H From:cli >/dev/null 2>&1; done
 wait $sub
 is "publish and subscribe" "$(cat "$TMP/news")" hello
 
-timeout 60 nats -s "nats://$NATS" --no-context reply greet 'hello {{Request}}' >/dev/null 2>&1 & reply=$!
+timeout 120 nats -s "nats://$NATS" --no-context reply greet 'hello {{Request}}' >/dev/null 2>&1 & reply=$!
 for i in $(seq 100); do answer=$(n req greet world --raw --timeout 1s 2>/dev/null) && [ -n "$answer" ] && break; done
 kill $reply; wait $reply || true
 is "request and reply" "$answer" 'hello world'

@@ -14,7 +14,7 @@ def check(what, got, want):
 
 
 async def core(url):
-    a, b = await nats.connect(url), await nats.connect(url)
+    a, b = await nats.connect(url, connect_timeout=30), await nats.connect(url, connect_timeout=30)
     sub = await a.subscribe("py.*.x")
     await a.flush()
     await b.publish("py.1.x", b"hello", headers={"Kind": "greeting"})
@@ -39,15 +39,15 @@ async def core(url):
 
 
 async def streams(url):
-    nc = await nats.connect(url)
-    js = nc.jetstream()
+    nc = await nats.connect(url, connect_timeout=30)
+    js = nc.jetstream(timeout=30)
     await js.add_stream(StreamConfig(name="PY", subjects=["py.s.>"], duplicate_window=120, max_msgs_per_subject=1000))
     acks = [await js.publish(f"py.s.{i % 2}", str(i).encode(), headers={"Nats-Msg-Id": f"id-{i}"}) for i in range(10)]
     check("sequences", [a.seq for a in acks], list(range(1, 11)))
     again = await js.publish("py.s.0", b"0", headers={"Nats-Msg-Id": "id-0"})
     check("duplicate", (again.duplicate, again.seq), (True, 1))
 
-    worker = await js.pull_subscribe("py.s.>", durable="worker", stream="PY", config=ConsumerConfig(ack_wait=1, max_deliver=5))
+    worker = await js.pull_subscribe("py.s.>", durable="worker", stream="PY", config=ConsumerConfig(ack_wait=60, max_deliver=5))
     msgs = await worker.fetch(4, timeout=30)
     check("fetch", [m.data for m in msgs], [b"0", b"1", b"2", b"3"])
     await msgs[0].ack_sync(timeout=30)
@@ -58,7 +58,7 @@ async def streams(url):
     back = await worker.fetch(1, timeout=30)
     check("nak redelivers", (back[0].data, back[0].metadata.num_delivered), (b"1", 2))
     await back[0].ack_sync(timeout=30)
-    rest = await worker.fetch(10, timeout=5)
+    rest = await worker.fetch(6, timeout=30)
     check("the rest", [m.data for m in rest], [str(i).encode() for i in range(4, 10)])
     for m in rest:
         await m.ack_sync(timeout=30)
@@ -97,8 +97,8 @@ async def streams(url):
 
 
 async def key_value(url):
-    nc = await nats.connect(url)
-    js = nc.jetstream()
+    nc = await nats.connect(url, connect_timeout=30)
+    js = nc.jetstream(timeout=30)
     kv = await js.create_key_value(bucket="py", history=5)
     rev = await kv.put("color", b"red")
     check("get", (await kv.get("color")).value, b"red")

@@ -10,7 +10,8 @@ host, port = sys.argv[1].split(":")
 
 def connect(password="guest"):
     return pika.BlockingConnection(pika.ConnectionParameters(
-        host, int(port), credentials=pika.PlainCredentials("guest", password), blocked_connection_timeout=30))
+        host, int(port), credentials=pika.PlainCredentials("guest", password), blocked_connection_timeout=30,
+        socket_timeout=30, stack_timeout=60))
 
 
 def check(what, got, want):
