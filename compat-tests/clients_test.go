@@ -12,7 +12,7 @@ import (
 )
 
 // clientPatience bounds one client's script.
-const clientPatience = 5 * time.Minute
+const clientPatience = 10 * time.Minute
 
 // Other people's clients, each in a script of its own against a server of its
 // own. They are found where .ci/run puts them: command line tools in PATH, a

@@ -107,7 +107,7 @@ func serve(t *testing.T, cmd *exec.Cmd) {
 			t.Fatal("the server ended")
 		}
 		t.Logf("$ %s\n%s", cmd.Args[2], said)
-	case <-time.After(5 * time.Minute): // it may compile everything first
+	case <-time.After(clientPatience): // it may compile everything first
 		t.Fatal("the server did not get ready")
 	}
 }
