@@ -190,8 +190,8 @@ func (h *harness) spend(rng *rand.Rand, hs *history, c *Cursor) {
 
 // checkSpent compares what a cursor knows to be exhausted with what was.
 func (h *harness) checkSpent(hs *history, c *Cursor) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	for n, m := range hs.messages {
 		if m.lost {
 			continue // another one has its offset

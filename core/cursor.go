@@ -83,73 +83,112 @@ type CursorEvents interface {
 // memory, and in checkpoints, is what is unsettled: nothing is ever dropped from
 // it.
 type Cursor struct {
-	b       *Broker
-	s       *Stream
-	p       *partition
-	q       *Queue // whose cursor it is, or nil
-	id      uint64 // 0 if nothing of it survives a restart
-	created int64
-	began   Offset // where it began
-	st      runState
-	ds      durableState // guarded by the sequencer
-	timer   timer
-	// news is the last message that matches; looked is where next was when a round
-	// ended: no more than next, unless it was moved back since.
-	news, looked atomic.Int64
-	read         *reader    // owned by the run; nil while there is nothing in it
-	unweighed    *unweighed // owned by the run; nil if there is none
+	b     *Broker
+	s     *Stream
+	p     *partition
+	q     *Queue // whose cursor it is, or nil
+	plain *plain // nil for a queue's
+	st    runState
+	ds    durableState // guarded by the sequencer
+	timer *timer       // made when it is first set, under mu
+	read  *reader      // owned by the run; nil while there is nothing in it
+	// unweighed and lasts are owned by the run; nil if there is none, or not known.
+	unweighed *unweighed
+	lasts     *lasts
 
-	lasts *lasts // owned by the run; nil if not known
-
+	// mu is held from lock to unlock.
 	mu struct {
 		sync.Mutex
-		cfg    *CursorConfig // replaced, never changed
-		events CursorEvents
-		gone   bool
-		// deleted says why, for Deleted; told once.
+		*service
+		cfg  *CursorConfig // replaced, never changed
+		gone bool
+		// inactive says why, for Deleted; told once.
 		inactive, told bool
+		blocked        bool // MaxInFlight kept messages back
+		watching       bool
+		taken          uint8 // messages, modulo weightedTurns
 
 		next Offset // the first message that was never looked at
 		// lastsEnd: of the messages before it only those are delivered that are the last ones before it of
 		// their keys. 0 = there are none.
-		lastsEnd Offset
-		epoch    uint64 // counts Seeks: what was read before one is void
-		flights  flights
-		redo     redo
-		acked    *avl.SequenceSet // settled ones at or above next
-		// exhausted had all their attempts; low is what State says instead of what
-		// follows from the flights: see exhaust.
-		exhausted *avl.SequenceSet
-		low       floor
-		lowNoted  floor            // as it is in the journal
-		past      map[Offset]int32 // attempts before the restart, at or above next
-		seen      Offset           // below it, messages may have been delivered before the restart
-		held      int64            // flights that are not ready
-		ready     int64            // weight of what can be handed out: see weigh
-		dying     []death
-		spent     []retry // exhausted, to be told
-		fresh     Offset  // from there on, messages had no chance to be delivered yet
-
-		urgent     []Offset // of a Weighted queue, never delivered; ascending
-		lastUrgent Offset   // the last one that ever was
-		taken      int      // messages, modulo weightedTurns
-
-		subs       []*Subscription // by priority, then age
-		active     *Subscription   // the only one served, with SingleActive
-		ended      []*Subscription // to be told
-		fetches    []*Subscription // of Fetch: served first, for one round
-		turns      map[int]int     // whose turn it is, by priority
-		turn       int             // likewise, while all have the same priority
-		blocked    bool            // MaxInFlight kept messages back
-		delivered  Offset          // the last one handed out for the first time
+		lastsEnd   Offset
+		epoch      uint64 // counts Seeks: what was read before one is void
+		seen       Offset // below it, messages may have been delivered before the restart
+		ready      int64  // weight of what can be handed out: see weigh
+		fresh      Offset // from there on, messages had no chance to be delivered yet
+		lastUrgent Offset // the last one that ever was in service.urgent
+		delivered  Offset // the last one handed out for the first time
 		deliveries uint64
-		pending    int64 // matching messages never delivered; with a key index only
 		lastActive int64
 		lastAck    int64
-		soonest    int64 // no deadline is before it; 0 = there is none
 		idleSince  int64 // unused since then
-		watching   bool
 	}
+}
+
+// plain is what a cursor has that is not a queue's.
+type plain struct {
+	id      uint64 // 0 if nothing of it survives a restart
+	created int64
+	began   Offset // where it began
+	// news is the last message that matches; looked is where next was when a round
+	// ended: no more than next, unless it was moved back since.
+	news, looked atomic.Int64
+
+	// Guarded by the cursor's lock.
+	events  CursorEvents
+	pending int64 // matching messages never delivered; with a key index only
+}
+
+// service is what a cursor has while it serves somebody or something of it is unsettled. The many
+// that rest do without.
+type service struct {
+	flights flights
+	redo    redo
+	acked   *avl.SequenceSet // settled ones at or above next
+	// exhausted had all their attempts; low is what State says instead of what
+	// follows from the flights: see exhaust.
+	exhausted *avl.SequenceSet
+	low       floor
+	lowNoted  floor            // as it is in the journal
+	past      map[Offset]int32 // attempts before the restart, at or above next
+	held      int64            // flights that are not ready
+	soonest   int64            // no deadline is before it; 0 = there is none
+	dying     []death
+	spent     []retry  // exhausted, to be told
+	urgent    []Offset // of a Weighted queue, never delivered; ascending
+
+	subs    []*Subscription // by priority, then age
+	active  *Subscription   // the only one served, with SingleActive
+	ended   []*Subscription // to be told
+	fetches []*Subscription // of Fetch: served first, for one round
+	turns   map[int]int     // whose turn it is, by priority
+	turn    int             // likewise, while all have the same priority
+}
+
+var services = sync.Pool{New: func() any { return &service{low: noFloor, lowNoted: noFloor} }}
+
+// lock takes mu, with a service.
+func (c *Cursor) lock() {
+	c.mu.Lock()
+	if c.mu.service == nil {
+		c.mu.service = services.Get().(*service)
+	}
+}
+
+// unlock lets go of it, and of the service if it is of no use.
+func (c *Cursor) unlock() {
+	if v := c.mu.service; len(v.subs) == 0 && v.over() {
+		c.mu.service = nil
+		*v = service{flights: flights{list: v.flights.list[:0]}, low: noFloor, lowNoted: noFloor}
+		services.Put(v)
+	}
+	c.mu.Unlock()
+}
+
+// over reports whether nothing in v has to be remembered, but for subs.
+func (v *service) over() bool {
+	return v.flights.live+len(v.past)+len(v.dying)+len(v.spent)+len(v.urgent)+len(v.ended)+len(v.fetches) == 0 &&
+		v.acked == nil && v.exhausted == nil && v.low == noFloor && v.lowNoted == noFloor && v.redo.empty()
 }
 
 // cursorRecord is a durable Cursor in the index store.
@@ -161,14 +200,18 @@ type cursorRecord struct {
 	LastsEnd Offset `json:",omitzero"`
 }
 
-func newCursor(s *Stream, id uint64, c *CursorConfig, ev CursorEvents) *Cursor {
-	cur := &Cursor{b: s.b, s: s, p: s.partition(c.Partition), q: s.queue, id: id}
-	cur.mu.cfg, cur.mu.events = c, ev
-	cur.mu.delivered, cur.mu.lastUrgent = NoOffset, NoOffset
-	cur.mu.low, cur.mu.lowNoted = noFloor, noFloor
-	cur.news.Store(int64(maxOffset)) // not known: what was there before
-	cur.timer.fire = cur.wake
+func newCursor(s *Stream, id uint64, c *CursorConfig, created int64, ev CursorEvents) *Cursor {
+	cur := &Cursor{}
+	cur.init(s, c)
+	cur.plain = &plain{id: id, created: created, events: ev}
+	cur.plain.news.Store(int64(maxOffset)) // not known: what was there before
 	return cur
+}
+
+func (c *Cursor) init(s *Stream, cfg *CursorConfig) {
+	c.b, c.s, c.p, c.q = s.b, s, s.partition(cfg.Partition), s.queue
+	c.mu.cfg = cfg
+	c.mu.delivered, c.mu.lastUrgent = NoOffset, NoOffset
 }
 
 // CreateCursor makes a cursor on one partition of a stream. Error codes: Exists, Gone;
@@ -188,8 +231,7 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	if c.Durable && !s.config().Volatile {
 		id = tx.newID()
 	}
-	cur := newCursor(s, id, &c, ev)
-	cur.created = tx.Now()
+	cur := newCursor(s, id, &c, tx.Now(), ev)
 	p := cur.p
 	next := Offset(p.next.Load())
 	var lastsEnd Offset
@@ -223,22 +265,25 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	cur.start(next, lastsEnd)
 	if id != 0 {
 		s.b.register(cur, id)
-		tx.Set(key(keyCursor, s.id, id), mustJSON(cursorRecord{c, cur.created, next, lastsEnd}))
+		tx.Set(key(keyCursor, s.id, id), mustJSON(cursorRecord{c, cur.plain.created, next, lastsEnd}))
 	}
 	s.attach(cur)
-	cur.mu.Lock()
+	cur.lock()
 	cur.mu.idleSince = tx.Now()
 	cur.armIdle()
-	cur.mu.Unlock()
+	cur.unlock()
 	return cur, nil
 }
 
 // start puts a new cursor at next. Requires: the sequencer.
 func (c *Cursor) start(next, lastsEnd Offset) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.began, c.mu.next, c.mu.fresh = next, next, max(next, lastsEnd)
+	c.lock()
+	defer c.unlock()
+	c.mu.next, c.mu.fresh = next, max(next, lastsEnd)
 	c.mu.lastsEnd = lastsEnd
+	if c.plain != nil {
+		c.plain.began = next
+	}
 	c.recount()
 }
 
@@ -247,11 +292,11 @@ func (c *Cursor) recount() {
 	if c.p.keys == nil || c.q != nil {
 		return
 	}
-	c.mu.pending = c.between(c.mu.next, maxOffset)
-	c.mu.pending -= c.ackedLive()
+	c.plain.pending = c.between(c.mu.next, maxOffset)
+	c.plain.pending -= c.ackedLive()
 	for f := range c.mu.flights.all {
 		if f.attempts == 0 {
-			c.mu.pending++
+			c.plain.pending++
 		}
 	}
 }
@@ -305,9 +350,8 @@ func (b *Broker) loadCursors() error {
 		if s.partition(r.Config.Partition) == nil {
 			return fmt.Errorf("cursor %q: no partition %d", r.Config.Name, r.Config.Partition)
 		}
-		c := newCursor(s, id, &r.Config, nil)
-		c.created = r.Created
-		c.began, c.mu.next, c.mu.fresh, c.mu.lastsEnd = r.Next, r.Next, r.Next, r.LastsEnd
+		c := newCursor(s, id, &r.Config, r.Created, nil)
+		c.plain.began, c.mu.next, c.mu.fresh, c.mu.lastsEnd = r.Next, r.Next, r.Next, r.LastsEnd
 		b.register(c, id)
 		s.attach(c)
 		return nil
@@ -347,19 +391,19 @@ func (c *Cursor) name() string {
 
 // SetEvents is for cursors found after a restart.
 func (c *Cursor) SetEvents(ev CursorEvents) {
-	c.mu.Lock()
-	c.mu.events = ev
-	c.mu.Unlock()
+	c.lock()
+	c.plain.events = ev
+	c.unlock()
 }
 
 func (c *Cursor) Stream() *Stream { return c.s }
 
 // Created is when the cursor was made, in unix nanoseconds.
-func (c *Cursor) Created() int64 { return c.created }
+func (c *Cursor) Created() int64 { return c.plain.created }
 
 func (c *Cursor) Config() CursorConfig {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	cfg := *c.mu.cfg
 	if c.q != nil {
 		cfg.Name, cfg.Durable = c.name(), c.q.config().survives()
@@ -369,29 +413,29 @@ func (c *Cursor) Config() CursorConfig {
 
 // Update replaces the configuration; Name, Durable, Start and Ack must not change.
 func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
-	c.mu.Lock()
+	c.lock()
 	old := c.mu.cfg
 	switch {
 	case c.mu.gone:
-		c.mu.Unlock()
+		c.unlock()
 		return &Error{Code: Gone, Op: "update cursor", Name: old.Name}
 	case cfg.Name != old.Name || cfg.Durable != old.Durable || cfg.Ack != old.Ack:
-		c.mu.Unlock()
+		c.unlock()
 		return &Error{Code: Invalid, Op: "update cursor", Name: old.Name}
 	}
 	refilter := !slices.Equal(cfg.Filters, old.Filters)
 	c.mu.cfg = &cfg
 	if refilter {
 		c.mu.epoch++ // what was read is not what matches now
-		c.news.Store(int64(maxOffset))
+		c.plain.news.Store(int64(maxOffset))
 		c.p.interestChanged()
 		c.recount()
 	}
-	if c.id != 0 {
-		tx.Set(key(keyCursor, c.s.id, c.id), mustJSON(cursorRecord{cfg, c.created, c.began, c.mu.lastsEnd}))
+	if p := c.plain; p.id != 0 {
+		tx.Set(key(keyCursor, c.s.id, p.id), mustJSON(cursorRecord{cfg, p.created, p.began, c.mu.lastsEnd}))
 	}
 	c.armIdle()
-	c.mu.Unlock()
+	c.unlock()
 	if refilter && c.s.config().Retention == KeepInterest {
 		c.p.release(tx)
 	}
@@ -403,9 +447,9 @@ func (c *Cursor) Update(tx *Tx, cfg CursorConfig) error {
 func (c *Cursor) Delete(tx *Tx) { c.delete(tx, false) }
 
 func (c *Cursor) delete(tx *Tx, inactive bool) {
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
-		c.mu.Unlock()
+		c.unlock()
 		return
 	}
 	c.mu.gone, c.mu.inactive = true, inactive
@@ -417,14 +461,16 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 	c.mu.urgent, c.mu.exhausted = nil, nil
 	c.mu.ended = append(append(c.mu.ended, c.mu.subs...), c.mu.fetches...)
 	c.mu.subs, c.mu.fetches, c.mu.active = nil, nil, nil
-	unwatch := c.mu.watching
+	unwatch, timer := c.mu.watching, c.timer
 	c.mu.watching = false
-	c.mu.Unlock()
+	c.unlock()
 
 	if unwatch {
 		c.p.log.Unwatch(c)
 	}
-	c.b.timers.clear(&c.timer)
+	if timer != nil {
+		c.b.timers.clear(timer)
+	}
 	if i := slices.Index(c.s.waiting, c); i >= 0 {
 		c.s.waiting = slices.Delete(slices.Clone(c.s.waiting), i, i+1)
 		c.p.interestChanged()
@@ -435,8 +481,8 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 		delete(c.s.mu.cursors, name)
 	}
 	c.s.mu.Unlock()
-	if c.id != 0 && c.q == nil {
-		tx.Unset(key(keyCursor, c.s.id, c.id))
+	if c.plain != nil && c.plain.id != 0 {
+		tx.Unset(key(keyCursor, c.s.id, c.plain.id))
 	}
 	tx.forget(c)
 	if !c.s.gone && c.s.config().Retention == KeepInterest {
@@ -467,20 +513,21 @@ type CursorState struct {
 func (c *Cursor) State() CursorState {
 	pending := int64(-1)
 	if c.q == nil && c.p.keys == nil {
-		c.mu.Lock()
+		c.lock()
 		next := c.mu.next
-		c.mu.Unlock()
+		c.unlock()
 		pending = c.p.liveFrom(next)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	st := CursorState{
 		LastDelivered: c.mu.delivered, Deliveries: c.mu.deliveries,
-		Pending: c.mu.pending, Subscriptions: len(c.mu.subs),
-		LastActive: c.mu.lastActive, LastAck: c.mu.lastAck,
+		Subscriptions: len(c.mu.subs), LastActive: c.mu.lastActive, LastAck: c.mu.lastAck,
 	}
 	if pending >= 0 {
 		st.Pending = pending
+	} else if c.plain != nil {
+		st.Pending = c.plain.pending
 	}
 	if c.mu.next < c.mu.seen && c.q == nil { // delivered before the restart, not looked at since
 		again := c.again()
@@ -593,25 +640,25 @@ func (p *partition) interestChanged() { p.interest = nil }
 
 // appended counts a message at o that matches. Requires: the sequencer.
 func (c *Cursor) appended(o Offset) {
-	c.news.Store(int64(o))
-	c.mu.Lock()
-	c.mu.pending++
+	c.plain.news.Store(int64(o))
+	c.mu.Lock() // needs no service
+	c.plain.pending++
 	c.mu.Unlock()
 }
 
 // removed forgets a message that matches and was taken out of the stream.
 // Requires: the sequencer, and a key index.
 func (c *Cursor) removed(o Offset, k []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	c.revive(o)
 	if o >= c.mu.next {
 		if (c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))) && !c.replaced(o, k) {
-			c.mu.pending--
+			c.plain.pending--
 		}
 	} else if f := c.mu.flights.find(o); f != nil {
 		if f.attempts == 0 {
-			c.mu.pending--
+			c.plain.pending--
 		}
 		c.unhold(f)
 		c.releaseWindows(f)
@@ -637,8 +684,8 @@ func (c *Cursor) replaced(o Offset, k []byte) bool {
 // keeps reports whether the cursor still needs a message that matches, for
 // KeepInterest.
 func (c *Cursor) keeps(o Offset, k []byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	if c.mu.gone {
 		return false
 	}
@@ -683,7 +730,7 @@ func (c *Cursor) wake() { c.b.workers.wake(c) }
 // Advanced is storage.Watcher. If nothing that matches was appended since the cursor
 // looked, there is nothing to look for.
 func (c *Cursor) Advanced(*Log) {
-	if c.q != nil || c.news.Load() >= c.looked.Load() {
+	if c.q != nil || c.plain.news.Load() >= c.plain.looked.Load() {
 		c.wake()
 	}
 }

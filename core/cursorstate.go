@@ -79,8 +79,8 @@ func (c *Cursor) replay(data []byte) {
 		return
 	}
 	d := &fields{rest: data[1:]}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	delivered, deliveries := Offset(d.uvarint()), d.uvarint()
 	c.mu.delivered = max(c.mu.delivered, delivered-1)
 	c.mu.deliveries = max(c.mu.deliveries, deliveries)
@@ -166,8 +166,8 @@ func (c *Cursor) ackPast(o Offset) {
 // held, the flights, what was tried above next, what is urgent, what was settled above
 // next, what is exhausted.
 func (c *Cursor) snapshot(set func(part, value []byte)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	b := binary.AppendUvarint(nil, uint64(c.mu.next))
 	b = binary.AppendUvarint(b, uint64(c.mu.lastsEnd))
 	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
@@ -204,8 +204,8 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 // restore is durable.
 func (c *Cursor) restore(_, value []byte) error {
 	d := &fields{rest: value}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	next := Offset(d.uvarint())
 	c.mu.lastsEnd = Offset(d.uvarint())
 	c.mu.delivered = Offset(d.uvarint()) - 1
@@ -255,7 +255,7 @@ func (c *Cursor) restore(_, value []byte) error {
 
 // recovered is called once all Notes are replayed, before anything else happens.
 func (c *Cursor) recovered() {
-	c.mu.Lock()
+	c.lock()
 	c.mu.seen = max(c.mu.seen, c.mu.delivered+1)
 	c.dropDead()
 	c.recount()
@@ -270,7 +270,7 @@ func (c *Cursor) recovered() {
 		c.unweighed = &unweighed{end: c.p.log.End(), bytes: c.p.log.Bytes(), epoch: c.mu.epoch}
 		c.mu.ready = c.unweighed.bytes
 	}
-	c.mu.Unlock()
+	c.unlock()
 	if look {
 		c.wake()
 	}

@@ -150,7 +150,7 @@ func (q *Queue) bury(ds []death, now int64) {
 		tx.Commit()
 		return
 	}
-	c.mu.Lock()
+	c.lock()
 	for i, d := range ds {
 		f := c.mu.flights.find(d.offset)
 		if f == nil || f.state != dying {
@@ -162,7 +162,7 @@ func (q *Queue) bury(ds []death, now int64) {
 	if !q.gone {
 		deleteRanges(tx, c.p.log, gone)
 	}
-	c.mu.Unlock()
+	c.unlock()
 	for _, l := range letters {
 		if l != nil {
 			l.send(tx)

@@ -112,14 +112,14 @@ func (c *Cursor) round() (more bool) {
 		c.sortAhead(end)
 	}
 
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
 		w.ended = append(c.mu.ended, c.read.fetches...)
 		c.mu.ended, c.read.fetches = nil, nil
 		tell := !c.mu.told
 		c.mu.told = true
-		events, inactive := c.mu.events, c.mu.inactive
-		c.mu.Unlock()
+		events, inactive := c.events(), c.mu.inactive
+		c.unlock()
 		for _, s := range w.ended {
 			if s.begin() {
 				s.sink.Ended(s, &Error{Code: Gone, Op: "deliver", Name: c.Config().Name})
@@ -132,7 +132,7 @@ func (c *Cursor) round() (more bool) {
 		return false
 	}
 	if c.idleOut(w.now) {
-		c.mu.Unlock()
+		c.unlock()
 		c.expire()
 		return true
 	}
@@ -154,7 +154,7 @@ func (c *Cursor) round() (more bool) {
 	if look {
 		c.popRedo(end)
 	}
-	c.mu.Unlock()
+	c.unlock()
 
 	if look {
 		c.readRedo()
@@ -170,11 +170,11 @@ func (c *Cursor) round() (more bool) {
 		w.pending = c.p.liveFrom(next)
 	}
 
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
 		c.mu.ended = append(c.mu.ended, c.read.fetches...)
 		c.read.fetches = nil
-		c.mu.Unlock()
+		c.unlock()
 		return true
 	}
 	drained := !look
@@ -207,17 +207,19 @@ func (c *Cursor) round() (more bool) {
 		}
 		c.read.fetches = nil
 	}
-	c.looked.Store(int64(c.mu.next))
+	if c.plain != nil {
+		c.plain.looked.Store(int64(c.mu.next))
+	}
 	// A message that was removed between being read and being handed out was uncounted twice.
-	miscounted := drained && c.q == nil && c.p.keys != nil && c.mu.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
-	events := c.mu.events
-	c.mu.Unlock()
+	miscounted := drained && c.q == nil && c.p.keys != nil && c.plain.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
+	events := c.events()
+	c.unlock()
 
 	if miscounted {
 		tx := c.b.Begin()
-		c.mu.Lock()
+		c.lock()
 		c.recount()
-		c.mu.Unlock()
+		c.unlock()
 		tx.Commit()
 	}
 	c.persist(w)
@@ -232,14 +234,14 @@ func (c *Cursor) round() (more bool) {
 		s.sink.Idle(s)
 	}
 	if len(w.serve)+len(w.idle) > 0 {
-		c.mu.Lock()
+		c.lock()
 		for _, s := range w.serve {
 			s.release()
 		}
 		for _, s := range w.idle {
 			s.release()
 		}
-		c.mu.Unlock()
+		c.unlock()
 	}
 	if events != nil {
 		for _, x := range w.exhausted {
@@ -251,8 +253,8 @@ func (c *Cursor) round() (more bool) {
 
 // begin announces a call of the sink, unless the subscription is closed.
 func (s *Subscription) begin() bool {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
+	s.c.lock()
+	defer s.c.unlock()
 	if s.closed {
 		return false
 	}
@@ -261,9 +263,9 @@ func (s *Subscription) begin() bool {
 }
 
 func (s *Subscription) end() {
-	s.c.mu.Lock()
+	s.c.lock()
 	s.release()
-	s.c.mu.Unlock()
+	s.c.unlock()
 }
 
 // overdue gives back what was not settled in time, or whose delay has passed.
@@ -298,8 +300,21 @@ func (c *Cursor) deadline(at int64) {
 	}
 }
 
-// arm has the cursor woken at that time, if not before.
-func (c *Cursor) arm(at int64) { c.b.timers.before(&c.timer, at) }
+// arm has the cursor woken at that time, if not before. Requires: mu.
+func (c *Cursor) arm(at int64) {
+	if c.timer == nil {
+		c.timer = &timer{fire: c.wake}
+	}
+	c.b.timers.before(c.timer, at)
+}
+
+// events is who is told, or nil. Requires: mu.
+func (c *Cursor) events() CursorEvents {
+	if c.plain == nil {
+		return nil
+	}
+	return c.plain.events
+}
 
 // giveBack makes a held message ready again, unless it had its attempts.
 // Requires: mu.
@@ -531,15 +546,15 @@ func (c *Cursor) failed(err error) {
 func (c *Cursor) sortAhead(end Offset) {
 	levels := c.q.config().Priorities
 	for {
-		c.mu.Lock()
+		c.lock()
 		next := c.mu.next
-		c.mu.Unlock()
+		c.unlock()
 		if next >= end {
 			return
 		}
 		c.readFrom(next)
 		r := c.read
-		c.mu.Lock()
+		c.lock()
 		if c.mu.next == next {
 			for i := range r.ahead {
 				e := &r.ahead[i]
@@ -549,7 +564,7 @@ func (c *Cursor) sortAhead(end Offset) {
 			}
 			c.mu.next = max(next+1, r.from)
 		}
-		c.mu.Unlock()
+		c.unlock()
 		r.forget()
 	}
 }
@@ -756,8 +771,8 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 		if level == 0 { // in its order
 			c.mu.delivered = max(c.mu.delivered, o)
 		}
-		if c.mu.pending > 0 {
-			c.mu.pending--
+		if c.plain != nil && c.plain.pending > 0 {
+			c.plain.pending--
 		}
 		w.pending = max(w.pending-1, 0)
 	} else if c.q != nil {
@@ -793,7 +808,7 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 	}
 	d := Delivery{Entry: e, Offset: o, Attempt: int(attempts), Number: c.mu.deliveries, Redelivered: redelivered}
 	if d.Pending = w.pending; c.q == nil && c.p.keys != nil {
-		d.Pending = c.mu.pending
+		d.Pending = c.plain.pending
 	}
 	s.batch = append(s.batch, d)
 	s.idle = true

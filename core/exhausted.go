@@ -67,8 +67,8 @@ func (c *Cursor) freeFloor() {
 // purged says that a purge left nothing below first: what was there counts as
 // delivered, and a floor that was held moves on. Requires: the sequencer.
 func (c *Cursor) purged(tx *Tx, first Offset) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	if c.mu.gone || c.q != nil || c.mu.low == noFloor && c.mu.delivered >= first-1 {
 		return
 	}

@@ -168,7 +168,7 @@ func (b *Broker) markClean(tx *Tx) {
 
 // touched reports whether the cursor knows anything that its Log does not tell.
 func (c *Cursor) touched() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	return c.mu.delivered != NoOffset || len(c.mu.past) > 0
 }

@@ -94,8 +94,8 @@ func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, n
 	q.s.queue = q
 	q.s.addLog(l, next)
 	q.known = newKnown(ns.b, c.Dedup, q)
-	q.c = newCursor(q.s, id, queueCursor, nil)
-	q.c.created = created
+	q.c = new(Cursor)
+	q.c.init(q.s, queueCursor)
 	q.c.start(l.Start(), 0)
 	return q
 }
@@ -129,11 +129,11 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 		}
 		q.save(tx)
 	}
-	q.c.mu.Lock()
+	q.c.lock()
 	q.c.mu.idleSince = tx.Now()
 	q.c.armIdle()
 	q.c.watch()
-	q.c.mu.Unlock()
+	q.c.unlock()
 	ns.objects.queues.set(nil, name{c.Realm, c.Name}, q)
 	return q, nil
 }
@@ -197,8 +197,8 @@ func (q *Queue) Log() *Log { return q.s.Log(0) }
 // Ready counts the messages that are visible and not in flight, Unsettled those that
 // are in flight.
 func (q *Queue) Ready() int64 {
-	q.c.mu.Lock()
-	defer q.c.mu.Unlock()
+	q.c.lock()
+	defer q.c.unlock()
 	n := q.readyLocked()
 	if c := q.config(); c.HasMaxMessages && c.Overflow == DropOldest {
 		n = min(n, c.MaxMessages) // the rest is about to be dropped
@@ -207,8 +207,8 @@ func (q *Queue) Ready() int64 {
 }
 
 func (q *Queue) Unsettled() int64 {
-	q.c.mu.Lock()
-	defer q.c.mu.Unlock()
+	q.c.lock()
+	defer q.c.unlock()
 	return q.c.mu.held
 }
 
@@ -216,8 +216,8 @@ func (q *Queue) Unsettled() int64 {
 func (q *Queue) Bytes() int64 { return q.s.Log(0).Bytes() }
 
 func (q *Queue) Subscribers() int {
-	q.c.mu.Lock()
-	defer q.c.mu.Unlock()
+	q.c.lock()
+	defer q.c.unlock()
 	return len(q.c.mu.subs)
 }
 
@@ -255,9 +255,9 @@ func (q *Queue) deadline(e *Entry) int64 {
 
 // Touch restarts the ExpiresAfter clock.
 func (q *Queue) Touch() {
-	q.c.mu.Lock()
+	q.c.lock()
 	q.c.mu.idleSince = q.c.b.now()
-	q.c.mu.Unlock()
+	q.c.unlock()
 }
 
 // Append enqueues e. Errors: Full (Overflow RejectNew), Duplicate (the queue has Dedup and knows e.ID; then tx
@@ -293,9 +293,9 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 		}
 	}
 	if c.Overflow == RejectNew && (c.HasMaxMessages || c.HasMaxBytes) {
-		q.c.mu.Lock()
+		q.c.lock()
 		held, ready := q.c.mu.held, q.c.mu.ready
-		q.c.mu.Unlock()
+		q.c.unlock()
 		if c.HasMaxMessages && p.log.Messages()-held >= c.MaxMessages {
 			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "messages"}
 		}
@@ -308,14 +308,14 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 		if c.survives() {
 			q.save(tx)
 		}
-		q.c.mu.Lock()
+		q.c.lock()
 		q.c.watch()
-		q.c.mu.Unlock()
+		q.c.unlock()
 	}
 	if c.HasMaxBytes {
-		q.c.mu.Lock()
+		q.c.lock()
 		q.c.mu.ready += int64(e.Count) * int64(q.c.weigh(e))
-		q.c.mu.Unlock()
+		q.c.unlock()
 	}
 	e.Offset = tx.Append(p.log, e)
 	p.next.Store(int64(e.Next()))
@@ -338,10 +338,10 @@ func (q *Queue) holds(o Offset) bool {
 	if o >= l.End() {
 		return true
 	}
-	q.c.mu.Lock()
+	q.c.lock()
 	f := q.c.mu.flights.find(o)
 	gone := f != nil && f.state == dying
-	q.c.mu.Unlock()
+	q.c.unlock()
 	return !gone && l.Live(o)
 }
 
@@ -358,8 +358,8 @@ func (q *Queue) Identify(h HeaderSource) []byte {
 // Purge removes what is ready and says how many.
 func (q *Queue) Purge(tx *Tx) int64 {
 	c, p := q.c, q.c.p
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	before := p.log.Messages()
 	from, end := p.log.Start(), Offset(p.next.Load())
 	for f := range c.mu.flights.all {
@@ -462,9 +462,9 @@ func (c *Cursor) idleOut(now int64) bool {
 // expire ends a cursor or queue that was unused for too long.
 func (c *Cursor) expire() {
 	tx := c.b.Begin()
-	c.mu.Lock()
+	c.lock()
 	out := !c.mu.gone && c.idleOut(c.b.now())
-	c.mu.Unlock()
+	c.unlock()
 	if out {
 		c.b.log.Debug("unused for too long", "stream", c.s.label(), "cursor", c.Config().Name)
 		if c.q != nil {

@@ -5,9 +5,9 @@ import "time"
 // Settle acks messages: they are never delivered again. It reports how many were unsettled. With AckUpTo, the last
 // one settles all before it.
 func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
-		c.mu.Unlock()
+		c.unlock()
 		return 0
 	}
 	done := c.b.scratch[:0]
@@ -98,7 +98,7 @@ func (c *Cursor) ack(o Offset) bool {
 // unlocks mu. Requires: the sequencer.
 func (c *Cursor) settled(tx *Tx, done []Offset) {
 	if len(done) == 0 {
-		c.mu.Unlock()
+		c.unlock()
 		return
 	}
 	c.mu.lastAck = tx.Now()
@@ -108,12 +108,12 @@ func (c *Cursor) settled(tx *Tx, done []Offset) {
 	}
 	if c.q != nil {
 		deleteRanges(tx, c.p.log, done) // with mu, so that what is ready is counted right
-		c.mu.Unlock()
+		c.unlock()
 		return
 	}
 	c.note(tx, noteSettled, func(b []byte) []byte { return appendOffsets(b, done) })
 	c.noteFloor(tx)
-	c.mu.Unlock()
+	c.unlock()
 	c.letGo(tx, done)
 }
 
@@ -152,8 +152,8 @@ func deleteRanges(tx *Tx, l *Log, os []Offset) {
 // Return gives messages back for another attempt after delay. If counted is false the
 // attempt does not count towards MaxAttempts.
 func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	n := 0
 	var w work
 	for _, o := range os {
@@ -169,7 +169,7 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 				c.mu.deliveries--
 			}
 			if f.attempts == 0 && c.q == nil && c.p.keys != nil {
-				c.mu.pending++
+				c.plain.pending++
 			}
 		}
 		w.retried = append(w.retried, retry{o, f.attempts})
@@ -197,8 +197,8 @@ func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int {
 	if c.q == nil || !c.q.config().HasDeadLetter {
 		return c.Settle(tx, os...)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	n := 0
 	for _, o := range os {
 		f := c.mu.flights.find(o)
@@ -219,8 +219,8 @@ func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int {
 // Extend restarts the deadline of unsettled messages.
 func (c *Cursor) Extend(os ...Offset) {
 	now := c.b.now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	for _, o := range os {
 		if f := c.mu.flights.find(o); f != nil && f.state == inFlight {
 			if wait := c.ackWait(f.attempts); wait > 0 {
@@ -233,8 +233,8 @@ func (c *Cursor) Extend(os ...Offset) {
 
 // InFlight reports the attempts of an unsettled, delivered message.
 func (c *Cursor) InFlight(o Offset) (attempts int, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	if f := c.mu.flights.find(o); f != nil && f.attempts > 0 {
 		return int(f.attempts), true
 	}
@@ -243,11 +243,11 @@ func (c *Cursor) InFlight(o Offset) (attempts int, ok bool) {
 
 // Seek moves the cursor: all before o counts as settled, the rest as new.
 func (c *Cursor) Seek(tx *Tx, o Offset) {
-	c.mu.Lock()
+	c.lock()
 	c.seek(o)
 	c.recount()
 	c.note(tx, noteSeek, func(b []byte) []byte { return appendOffsets(b, []Offset{o}) })
-	c.mu.Unlock()
+	c.unlock()
 	tx.wakeAfter(c)
 }
 
@@ -262,7 +262,9 @@ func (c *Cursor) seek(o Offset) {
 	c.mu.exhausted, c.mu.low, c.mu.lowNoted = nil, noFloor, noFloor
 	c.mu.next, c.mu.fresh, c.mu.lastsEnd = o, o, 0
 	c.mu.epoch++
-	c.looked.Store(0)
+	if c.plain != nil {
+		c.plain.looked.Store(0)
+	}
 }
 
 // persist makes durable what a round settled or tried again.
@@ -270,13 +272,13 @@ func (c *Cursor) persist(w *work) {
 	if len(w.settled)+len(w.retried)+len(w.exhausted) == 0 {
 		return
 	}
-	if c.q == nil && c.id == 0 && (len(w.settled) == 0 || c.s.config().Retention == KeepLimits) {
+	if c.q == nil && c.plain.id == 0 && (len(w.settled) == 0 || c.s.config().Retention == KeepLimits) {
 		return
 	}
 	tx := c.b.Begin()
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
-		c.mu.Unlock()
+		c.unlock()
 		tx.Commit()
 		return
 	}

@@ -76,8 +76,8 @@ type Subscription struct {
 // Subscribe attaches a sink. Error codes: InUse, Gone.
 func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error) {
 	s := &Subscription{c: c, o: o, sink: sink, credit: o.Credit, bytes: o.CreditBytes, limited: o.CreditBytes > 0, idle: true}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.lock()
+	defer c.unlock()
 	switch {
 	case c.mu.gone:
 		return nil, &Error{Code: Gone, Op: "subscribe", Name: c.name()}
@@ -110,28 +110,28 @@ func (s *Subscription) Cursor() *Cursor { return s.c }
 
 // AddCredit adds to the credit, SetCredit replaces it.
 func (s *Subscription) AddCredit(n int) {
-	s.c.mu.Lock()
+	s.c.lock()
 	if s.credit >= 0 {
 		s.credit += n
 	}
 	s.idle = true
-	s.c.mu.Unlock()
+	s.c.unlock()
 	s.c.wake()
 }
 
 // SetCredit replaces the credit; bytes is 0 for no bound.
 func (s *Subscription) SetCredit(n, bytes int) {
-	s.c.mu.Lock()
+	s.c.lock()
 	s.credit, s.bytes, s.limited = n, bytes, bytes > 0
 	s.idle = true
-	s.c.mu.Unlock()
+	s.c.unlock()
 	s.c.wake()
 }
 
 // Credit is how many messages may still be handed over.
 func (s *Subscription) Credit() int {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
+	s.c.lock()
+	defer s.c.unlock()
 	return s.credit
 }
 
@@ -139,7 +139,7 @@ func (s *Subscription) Credit() int {
 // settled, returned or overdue. It must not be called from the sink, nor while a Tx is open.
 func (s *Subscription) Close() {
 	c := s.c
-	c.mu.Lock()
+	c.lock()
 	s.closed = true
 	i := slices.Index(c.mu.subs, s)
 	if i >= 0 {
@@ -159,7 +159,7 @@ func (s *Subscription) Close() {
 		wait = make(chan struct{})
 		s.free = append(s.free, wait)
 	}
-	c.mu.Unlock()
+	c.unlock()
 	if wait != nil {
 		<-wait
 	}
@@ -307,15 +307,15 @@ func (f *fetched) Ended(_ *Subscription, err error) { f.err = err; close(f.done)
 func (c *Cursor) Fetch(autoAck bool, w ...*Window) (*Delivery, error) {
 	f := &fetched{done: make(chan struct{})}
 	s := &Subscription{c: c, sink: f, credit: 1, o: SubscribeOptions{AutoAck: autoAck, Windows: w}}
-	c.mu.Lock()
+	c.lock()
 	if c.mu.gone {
 		name := c.mu.cfg.Name
-		c.mu.Unlock()
+		c.unlock()
 		return nil, &Error{Code: Gone, Op: "fetch", Name: name}
 	}
 	c.mu.fetches = append(c.mu.fetches, s)
 	c.mu.idleSince = c.b.now()
-	c.mu.Unlock()
+	c.unlock()
 	c.wake()
 	select {
 	case <-f.done:

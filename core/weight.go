@@ -45,9 +45,9 @@ func (c *Cursor) weighStored() {
 		}
 		o = next
 	}
-	c.mu.Lock()
+	c.lock()
 	if c.mu.epoch == u.epoch { // else it was purged, weight and all
 		c.mu.ready += weight - u.bytes
 	}
-	c.mu.Unlock()
+	c.unlock()
 }

@@ -31,10 +31,10 @@ func (c *Cursor) sorted() bool   { return c.q != nil && c.q.config().Priorities 
 
 // favor makes urgent what is appended at o. Requires: the sequencer.
 func (c *Cursor) favor(tx *Tx, o Offset) {
-	c.mu.Lock()
+	c.lock()
 	c.addUrgent(o)
 	c.note(tx, noteUrgent, func(b []byte) []byte { return appendOffsets(b, []Offset{o}) })
-	c.mu.Unlock()
+	c.unlock()
 }
 
 // addUrgent does nothing if o was added before. Requires: mu.
