@@ -54,8 +54,8 @@ type bindingMore struct {
 // newBinding makes one of b with its ends.
 func newBinding(b *Binding, from, to *Exchange) *binding {
 	n := &binding{from: from, queue: b.Queue, stream: b.Stream, to: to, key: b.Key, capture: b.Capture}
-	if n.queue != nil && n.key == n.queue.config().Name {
-		n.key = n.queue.config().Name // as is usual: one string is enough
+	if n.queue != nil && n.key == n.queue.name {
+		n.key = n.queue.name // as is usual: one string is enough
 	}
 	if b.ArgsID != "" || b.Match != nil || len(b.Doc) > 0 {
 		n.more = &bindingMore{b.ArgsID, b.Match, slices.Clone(b.Doc)}
@@ -155,9 +155,8 @@ func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err 
 	case b.Source == "":
 		return nil, nil, &Error{Code: Invalid, Op: op, Want: "an exchange that is not the default one"}
 	case b.Queue != nil:
-		c := b.Queue.config()
-		if ns.Queue(c.Realm, c.Name) != b.Queue {
-			return nil, nil, &Error{Code: NotFound, Op: op, Name: c.Name}
+		if ns.Queue(b.Queue.set.Realm, b.Queue.name) != b.Queue {
+			return nil, nil, &Error{Code: NotFound, Op: op, Name: b.Queue.name}
 		}
 	case b.Stream != nil:
 		c := b.Stream.config()
@@ -265,8 +264,7 @@ func (b *Binding) id() bindingID {
 	var realm, name string
 	switch {
 	case b.Queue != nil:
-		c := b.Queue.config()
-		kind, realm, name = toQueue, string(c.Realm), c.Name
+		kind, realm, name = toQueue, string(b.Queue.set.Realm), b.Queue.name
 	case b.Stream != nil:
 		c := b.Stream.config()
 		kind, realm, name = toStream, string(c.Realm), c.Name
@@ -310,9 +308,9 @@ func (b *Binding) encode() []byte {
 // loadBinding puts a stored binding in use.
 func (ns *Namespace) loadBinding(id bindingID, v []byte) error {
 	r := fields{rest: []byte(id)}
-	b := Binding{Source: string(r.bytes()), Durable: true}
-	kind, realm, name := r.byte(), Realm(r.bytes()), string(r.bytes())
-	b.Key, b.ArgsID = string(r.bytes()), string(r.bytes())
+	b := Binding{Source: r.text(), Durable: true}
+	kind, realm, name := r.byte(), Realm(r.text()), r.text()
+	b.Key, b.ArgsID = r.text(), r.text()
 	b.Capture = r.byte()&1 != 0
 	if r.short {
 		return fmt.Errorf("binding key %q", id)
@@ -325,7 +323,7 @@ func (ns *Namespace) loadBinding(id bindingID, v []byte) error {
 	if f := r.byte(); f&1 != 0 {
 		b.Match = &HeaderMatch{Any: f&2 != 0}
 		for n := r.uvarint(); n > 0 && !r.short; n-- {
-			w := HeaderWant{Name: string(r.bytes())}
+			w := HeaderWant{Name: r.text()}
 			set := r.byte()&1 != 0
 			if value := r.bytes(); set {
 				w.Value = append([]byte{}, value...)

@@ -63,17 +63,15 @@ type Broker struct {
 	closed  atomic.Bool
 
 	// Guarded by the sequencer.
-	ids    ids
-	tx     Tx                         // the one that is open
-	owners map[uint64]durable         // whose Notes are replayed
-	logs   map[storage.LogID]logOwner // whose appends and deletes are replayed
-	dirty  []durable                  // changed since their last checkpoint
+	ids      ids
+	tx       Tx                   // the one that is open
+	dirty    []durable            // changed since their last checkpoint
+	settings map[string]*settings // by how they are encoded
 	// indexed are the key indexes of which the last checkpoint took pages.
 	indexed []*keyIndex
 
-	streams map[uint64]*Stream // for loading
-	queues  map[uint64]*Queue  // for loading
-	clean   bool               // the last run ended by Close
+	loading *loading // nil once Open is through with it
+	clean   bool     // the last run ended by Close
 
 	pages   pageCache // of key indexes
 	scratch []Offset
@@ -84,9 +82,11 @@ type Broker struct {
 // starts the workers. The Broker does not own the store.
 func Open(store *storage.Store, o Options) (*Broker, error) {
 	b := &Broker{
-		store: store, log: o.Log, now: o.Now,
-		owners: map[uint64]durable{}, logs: map[storage.LogID]logOwner{},
-		streams: map[uint64]*Stream{}, queues: map[uint64]*Queue{},
+		store: store, log: o.Log, now: o.Now, settings: map[string]*settings{},
+		loading: &loading{
+			owners: map[uint64]durable{}, at: map[uint64]storage.Position{}, logs: map[storage.LogID]logOwner{},
+			streams: map[uint64]*Stream{},
+		},
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -107,7 +107,7 @@ func Open(store *storage.Store, o Options) (*Broker, error) {
 	if err := store.Recover(recovery{b}); err != nil {
 		return nil, fmt.Errorf("core: recover: %w", err)
 	}
-	b.streams, b.queues = nil, nil
+	b.loading = nil
 	b.workers.start()
 	b.timers.start(b.now)
 	if err := b.recovered(); err != nil {

@@ -332,6 +332,24 @@ func (s *Stream) attach(c *Cursor) {
 	s.mu.Unlock()
 }
 
+// detach is the reverse, in the index too.
+func (c *Cursor) detach(tx *Tx) {
+	s := c.s
+	if i := slices.Index(s.waiting, c); i >= 0 {
+		s.waiting = slices.Delete(slices.Clone(s.waiting), i, i+1)
+		c.p.interestChanged()
+	}
+	name := c.Config().Name
+	s.mu.Lock()
+	if s.mu.cursors[name] == c {
+		delete(s.mu.cursors, name)
+	}
+	s.mu.Unlock()
+	if id := c.plain.id; id != 0 {
+		tx.Unset(key(keyCursor, s.id, id))
+	}
+}
+
 // loadCursors makes the cursors that the index store holds, queues' excepted.
 func (b *Broker) loadCursors() error {
 	return b.scan([]byte{keyCursor}, func(k, v []byte) error {
@@ -343,7 +361,7 @@ func (b *Broker) loadCursors() error {
 		if err := json.Unmarshal(v, &r); err != nil {
 			return fmt.Errorf("cursor %d: %w", id, err)
 		}
-		s := b.streams[streamID]
+		s := b.loading.streams[streamID]
 		if s == nil {
 			return fmt.Errorf("cursor %q: no stream %d", r.Config.Name, streamID)
 		}
@@ -384,7 +402,7 @@ func (s *Stream) Cursors(f func(c *Cursor) bool) {
 // name is the cursor's or its queue's. Requires: mu, for a plain cursor.
 func (c *Cursor) name() string {
 	if c.q != nil {
-		return c.q.config().Name
+		return c.q.name
 	}
 	return c.mu.cfg.Name
 }
@@ -471,18 +489,8 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 	if timer != nil {
 		c.b.timers.clear(timer)
 	}
-	if i := slices.Index(c.s.waiting, c); i >= 0 {
-		c.s.waiting = slices.Delete(slices.Clone(c.s.waiting), i, i+1)
-		c.p.interestChanged()
-	}
-	name := c.Config().Name
-	c.s.mu.Lock()
-	if c.s.mu.cursors[name] == c {
-		delete(c.s.mu.cursors, name)
-	}
-	c.s.mu.Unlock()
-	if c.plain != nil && c.plain.id != 0 {
-		tx.Unset(key(keyCursor, c.s.id, c.plain.id))
+	if c.plain != nil {
+		c.detach(tx)
 	}
 	tx.forget(c)
 	if !c.s.gone && c.s.config().Retention == KeepInterest {

@@ -49,11 +49,11 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 	if dl != nil {
 		var err error
 		dead, err = dl.DeadLettered(e, Death{
-			Reason: d.reason, Queue: c.Name, Exchange: c.DeadLetter, Key: c.DeadLetterKey,
+			Reason: d.reason, Queue: q.name, Exchange: c.DeadLetter, Key: c.DeadLetterKey,
 			HasKey: c.HasDeadLetterKey, Time: now, Attempts: int(d.attempts),
 		})
 		if err != nil {
-			q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", c.Name, "err", err)
+			q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", q.name, "err", err)
 			return nil
 		}
 	}
@@ -74,7 +74,7 @@ func (q *Queue) letter(e *Entry, d death, now int64) *letter {
 func (l *letter) sort() {
 	l.queues = l.queues[:0]
 	for _, t := range l.to.Queues {
-		if l.dead.Cycles == nil || !l.dead.Cycles(t.config().Name) {
+		if l.dead.Cycles == nil || !l.dead.Cycles(t.name) {
 			l.queues = append(l.queues, t)
 		}
 	}
@@ -104,7 +104,7 @@ func (l *letter) send(tx *Tx) {
 		e := l.entry
 		e.ID = q.Identify(l.dead.Headers)
 		if err := q.append(tx, &e); err != nil {
-			l.b.log.Debug("a dead message is refused", "queue", q.config().Name, "err", err)
+			l.b.log.Debug("a dead message is refused", "queue", q.name, "err", err)
 		}
 	}
 	for _, s := range l.to.Streams {
@@ -138,13 +138,13 @@ func (q *Queue) bury(ds []death, now int64) {
 		for i, d := range ds {
 			e, err := q.c.p.get(d.offset)
 			if err != nil {
-				q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", q.config().Name, "err", err)
+				q.s.b.log.Error("a dead message cannot be read and is dropped", "queue", q.name, "err", err)
 				continue
 			}
 			letters[i] = q.letter(e, d, now)
 		}
 	}
-	c, gone := q.c, make([]Offset, 0, len(ds))
+	c, gone := &q.c, make([]Offset, 0, len(ds))
 	tx := c.b.Begin()
 	if tx.refused { // they stay where they are, for after the restart
 		tx.Commit()

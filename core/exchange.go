@@ -178,7 +178,7 @@ func decodeExchange(name string, v []byte) (c ExchangeConfig, owner uint64, ok b
 	f := r.byte()
 	c = ExchangeConfig{
 		Name: name, Durable: f&1 != 0, AutoDelete: f&2 != 0, Internal: f&4 != 0,
-		Kind: string(r.bytes()), Alternate: string(r.bytes()), Doc: r.bytes(), IDHeader: string(r.bytes()),
+		Kind: r.text(), Alternate: r.text(), Doc: r.bytes(), IDHeader: r.text(),
 	}
 	if f&8 != 0 {
 		owner = r.uvarint()

@@ -626,7 +626,6 @@ func BenchmarkRouteTopic(b *testing.B) {
 			x := ns.Exchange("amq.topic")
 			for i := range n {
 				q := &Queue{}
-				q.cfg.Store(&QueueConfig{})
 				for _, k := range []string{"orders.%d.#", "orders.%d.*.eu"} {
 					ns.routed(newBinding(&Binding{Queue: q, Key: fmt.Sprintf(k, i)}, x, nil), false)
 				}

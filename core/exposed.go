@@ -97,12 +97,12 @@ func (ns *Namespace) exposedKey(n name) []byte {
 // loadExposed puts a stored second name in use. The streams are there already.
 func (ns *Namespace) loadExposed(rest, v []byte) error {
 	r := fields{rest: rest}
-	n := name{Realm(r.bytes()), string(r.bytes())}
+	n := name{Realm(r.text()), r.text()}
 	var id uint64
 	if _, ok := keyIDs(append([]byte{keyStream}, v...), &id); !ok || r.short {
 		return fmt.Errorf("exposed name %x", rest)
 	}
-	s := ns.b.streams[id]
+	s := ns.b.loading.streams[id]
 	if s == nil || s.ns != ns {
 		return fmt.Errorf("exposed name %q: no stream %d", n.name, id)
 	}

@@ -72,35 +72,45 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestManyQueues bounds what an idle queue costs: the least of several rounds,
-// because what else lives in the process (a memtable, a journal buffer) comes and
-// goes between two readings.
+// TestManyQueues bounds what an idle queue costs, and a binding to a topic exchange by a key of its own: the
+// least of several rounds, because what else lives in the process (a memtable, a journal buffer) comes and goes
+// between two readings.
 func TestManyQueues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes many queues")
 	}
-	const rounds, n, bound = 4, 3000, 2200
+	const rounds, n, queueBound, bindingBound = 4, 3000, 850, 280
 	b := benchBroker(t)
-	least := int64(math.MaxInt64)
+	ns := b.Namespace(DefaultNamespace)
+	name := func(i int) string { return fmt.Sprintf("queue.%d.of.many", i) }
+	queue, binding := int64(math.MaxInt64), int64(math.MaxInt64)
 	for r := range rounds {
-		before := heapInUse()
-		for i := 0; i < n; i += 500 {
-			err := b.Committed(func(tx *Tx) error {
-				for k := range 500 {
-					_, err := b.Namespace(DefaultNamespace).CreateQueue(tx, QueueConfig{Realm: defaultRealm, Name: fmt.Sprint("queue-", r*n+i+k), Durable: true})
-					if err != nil {
-						return err
+		each := func(f func(tx *Tx, i int) error) int64 {
+			before := heapInUse()
+			for i := r * n; i < (r+1)*n; i += 500 {
+				err := b.Committed(func(tx *Tx) error {
+					for k := range 500 {
+						if err := f(tx, i+k); err != nil {
+							return err
+						}
 					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
 				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
 			}
+			return (int64(heapInUse()) - int64(before)) / n
 		}
-		least = min(least, (int64(heapInUse())-int64(before))/n)
+		queue = min(queue, each(func(tx *Tx, i int) error {
+			_, err := ns.CreateQueue(tx, QueueConfig{Realm: defaultRealm, Name: name(i), Durable: true})
+			return err
+		}))
+		binding = min(binding, each(func(tx *Tx, i int) error {
+			return ns.Bind(tx, Binding{Source: "amq.topic", Queue: ns.Queue(defaultRealm, name(i)), Key: name(i), Durable: true})
+		}))
 	}
-	if least > bound {
-		t.Errorf("an idle queue takes %d bytes, not %d", least, bound)
+	if queue > queueBound || binding > bindingBound {
+		t.Errorf("an idle queue takes %d bytes, its binding %d; not %d and %d", queue, binding, queueBound, bindingBound)
 	}
 }

@@ -158,11 +158,21 @@ func (p *partition) replayDelete(from, to Offset) {
 // flight over an orderly restart, so that who has it can still settle it.
 // Requires: the sequencer, and no deliveries any more.
 func (b *Broker) markClean(tx *Tx) {
-	for _, d := range b.owners {
-		if c, ok := d.(*Cursor); ok && c.touched() {
+	mark := func(c *Cursor) {
+		if c.touched() {
 			b.changed(c)
 		}
 	}
+	b.Namespaces(func(ns *Namespace) bool {
+		ns.Queues(func(q *Queue) bool { mark(&q.c); return true })
+		ns.Streams(func(s *Stream) bool {
+			for _, c := range s.waiting {
+				mark(c)
+			}
+			return true
+		})
+		return true
+	})
 	tx.Set([]byte{keyClean}, []byte{1})
 }
 

@@ -73,7 +73,7 @@ func (ns *Namespace) newOffsets(n name, id uint64) *Offsets {
 // and the bytes.
 func (ns *Namespace) loadOffsets(rest, v []byte) error {
 	r := fields{rest: v}
-	n := name{Realm(r.bytes()), string(r.bytes())}
+	n := name{Realm(r.text()), r.text()}
 	if r.short || len(rest) != 8 {
 		return fmt.Errorf("group record %x", v)
 	}

@@ -1,7 +1,7 @@
 package core
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -11,91 +11,85 @@ import (
 
 // QueueConfig describes a Queue. Zero limits mean none.
 type QueueConfig struct {
-	Realm Realm  `json:",omitzero"`
-	Name  string `json:",omitzero"`
+	Realm Realm
+	Name  string
 	// Owner, if not "", is who alone may use it; the door gives and checks it, and removes
 	// the queue when the owner leaves. Such queues never survive a restart.
-	Owner string `json:",omitzero"`
+	Owner string
 
-	TTL          time.Duration `json:",omitzero"` // of a message, from enqueue; HasTTL tells 0 from none
-	ExpiresAfter time.Duration `json:",omitzero"` // of the queue, unused
-	MaxMessages  int64         `json:",omitzero"` // ready messages
-	MaxBytes     int64         `json:",omitzero"` // of their bodies
-	Priorities   int           `json:",omitzero"` // levels 0..Priorities; 0 = none
+	TTL          time.Duration // of a message, from enqueue; HasTTL tells 0 from none
+	ExpiresAfter time.Duration // of the queue, unused
+	MaxMessages  int64         // ready messages
+	MaxBytes     int64         // of their bodies
+	Priorities   int           // levels 0..Priorities; 0 = none
 	// MaxAttempts: a message that failed so often is dead-lettered with "delivery_limit".
-	MaxAttempts int `json:",omitzero"`
+	MaxAttempts int
 	// DeadLetter is the exchange that dead messages go to, if HasDeadLetter.
-	DeadLetter    string `json:",omitzero"`
-	DeadLetterKey string `json:",omitzero"`
+	DeadLetter    string
+	DeadLetterKey string
 	// Dedup drops messages by their Entry's ID; IDHeader is the header that holds it.
-	Dedup    Dedup  `json:",omitzero"`
-	IDHeader string `json:",omitzero"`
-	Doc      []byte `json:",omitzero"`
+	Dedup    Dedup
+	IDHeader string
+	Doc      []byte
 
 	// Durable queues survive a restart, with the entries that are not Volatile.
-	Durable bool `json:",omitzero"`
+	Durable bool
 	// AutoDelete removes the queue when its last subscription ends, after it had one.
-	AutoDelete       bool     `json:",omitzero"`
-	HasTTL           bool     `json:",omitzero"`
-	HasMaxMessages   bool     `json:",omitzero"`
-	HasMaxBytes      bool     `json:",omitzero"`
-	HasDeadLetter    bool     `json:",omitzero"`
-	HasDeadLetterKey bool     `json:",omitzero"`
-	Overflow         Overflow `json:",omitzero"`
+	AutoDelete       bool
+	HasTTL           bool
+	HasMaxMessages   bool
+	HasMaxBytes      bool
+	HasDeadLetter    bool
+	HasDeadLetterKey bool
+	Overflow         Overflow
 	// DeadLetterRejected also dead-letters what Overflow RejectNew refuses.
-	DeadLetterRejected bool `json:",omitzero"`
+	DeadLetterRejected bool
 	// Weighted: of two messages with a priority above 4 and one without, the one comes third, whatever its place.
 	// It excludes Priorities.
-	Weighted bool `json:",omitzero"`
+	Weighted bool
 	// SingleActive hands everything to one subscription at a time.
-	SingleActive bool `json:",omitzero"`
+	SingleActive bool
 	// ReturnFirst: returned messages come before all others, in the order of their return;
 	// otherwise at their original place.
-	ReturnFirst bool `json:",omitzero"`
+	ReturnFirst bool
 }
 
 // Queue is a Stream of one Log with work-queue retention and one shared Cursor. Queues
 // do not appear among the Namespace's streams. A message that is settled is deleted
 // from the Log; there is no other record of it.
 type Queue struct {
-	id  uint64
-	s   *Stream
-	c   *Cursor
-	cfg atomic.Pointer[QueueConfig]
+	name string
+	set  *settings
+	// The parts are one piece of memory with the Queue.
+	s     Stream
+	p     partition
+	c     Cursor
+	parts [1]*partition
+	list  []*partition
 	// known are the messages it had, nil without Dedup. Guarded by the sequencer.
 	known *known
 	// expiring is set once the queue holds a message with an expiry of its own.
 	expiring atomic.Bool
 
 	// Guarded by the sequencer. inbound are the bindings that end here.
-	gone     bool
-	inbound  *bindings
-	onDelete []func(q *Queue)
-}
-
-// queueRecord is a Queue in the index store.
-type queueRecord struct {
-	Config   QueueConfig
-	Created  int64
-	Log      storage.LogID
-	Expiring bool   `json:",omitempty"`
-	Known    uint64 `json:",omitempty"` // owner of what it knows
+	gone    bool
+	inbound *bindings
 }
 
 // newQueue makes the object around its Log.
-func newQueue(ns *Namespace, id uint64, c *QueueConfig, created int64, l *Log, next Offset) *Queue {
-	q := &Queue{id: id}
-	q.cfg.Store(c)
+func newQueue(ns *Namespace, id uint64, name string, set *settings, created int64, l *Log, next Offset) *Queue {
+	q := &Queue{name: name, set: set}
 	sc := &lastingQueue
-	if !c.survives() {
+	if !set.survives() {
 		sc = &passingQueue
 	}
-	q.s = newStream(ns, id, sc, created)
+	q.s.init(ns, id, sc, created)
 	q.s.queue = q
-	q.s.addLog(l, next)
-	q.known = newKnown(ns.b, c.Dedup, q)
-	q.c = new(Cursor)
-	q.c.init(q.s, queueCursor)
+	q.p.init(&q.s, 0, l, next)
+	q.parts[0], q.list = &q.p, q.parts[:]
+	q.s.parts.Store(&q.list)
+	q.known = newKnown(ns.b, set.Dedup, q)
+	q.c.init(&q.s, queueCursor)
 	q.c.start(l.Start(), 0)
 	return q
 }
@@ -121,9 +115,9 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 		return nil, err
 	}
 	l := tx.CreateLog(storage.LogOptions{Volatile: !c.survives()})
-	q := newQueue(ns, tx.newID(), &c, tx.Now(), l, 0)
+	q := newQueue(ns, tx.newID(), c.Name, ns.b.share(c.encode(nil)), tx.Now(), l, 0)
 	if c.survives() {
-		ns.b.register(q.c, q.id)
+		ns.b.register(&q.c, q.ID())
 		if q.known != nil {
 			ns.b.register(q.known, tx.newID())
 		}
@@ -134,54 +128,81 @@ func (ns *Namespace) CreateQueue(tx *Tx, c QueueConfig) (*Queue, error) {
 	q.c.armIdle()
 	q.c.watch()
 	q.c.unlock()
-	ns.objects.queues.set(nil, name{c.Realm, c.Name}, q)
+	ns.objects.queues.set(nil, q.fullName(), q)
 	return q, nil
 }
 
+func (q *Queue) fullName() name { return name{q.set.Realm, q.name} }
+
+// queueVersion begins a stored queue:
+//
+//	version byte, flags byte (1 expiring),
+//	uvarints: created in unix nanoseconds, log, owner of what it knows (0 = none),
+//	name: a uvarint length and the bytes,
+//	settings: what is left, see QueueConfig.encode
+const queueVersion = 1
+
 func (q *Queue) save(tx *Tx) {
-	r := queueRecord{Config: q.Config(), Created: q.s.created, Log: q.s.Log(0).ID(), Expiring: q.expiring.Load()}
+	b := []byte{queueVersion, flags(q.expiring.Load())}
+	b = binary.AppendUvarint(b, uint64(q.s.created))
+	b = binary.AppendUvarint(b, uint64(q.p.log.ID()))
+	known := uint64(0)
 	if q.known != nil {
-		r.Known = q.known.ds.owner
+		known = q.known.ds.owner
 	}
-	tx.Set(key(keyQueue, q.s.ns.id, q.id), mustJSON(r))
+	b = binary.AppendUvarint(b, known)
+	b = appendBytes(b, q.name)
+	tx.Set(key(keyQueue, q.s.ns.id, q.ID()), append(b, q.set.encoded...))
 }
 
 // loadQueues makes the queues that the index store holds.
 func (b *Broker) loadQueues() error {
 	return b.scan([]byte{keyQueue}, func(k, v []byte) error {
 		var nsID, id uint64
-		var r queueRecord
 		if _, ok := keyIDs(k, &nsID, &id); !ok {
 			return fmt.Errorf("queue key %x", k)
 		}
-		if err := json.Unmarshal(v, &r); err != nil {
-			return fmt.Errorf("queue %d: %w", id, err)
+		r := fields{rest: v}
+		if version := r.byte(); version != queueVersion {
+			return fmt.Errorf("queue %d: version %d", id, version)
 		}
-		ns, log := b.namespaceByID(nsID), b.store.Log(r.Log)
+		expiring := r.byte()&1 != 0
+		created, logID, known := int64(r.uvarint()), storage.LogID(r.uvarint()), r.uvarint()
+		name := r.text()
+		set := b.share(r.rest)
+		if r.short || set == nil {
+			return fmt.Errorf("queue %d: record of %d bytes", id, len(v))
+		}
+		ns, log := b.namespaceByID(nsID), b.store.Log(logID)
 		if ns == nil || log == nil {
-			return fmt.Errorf("queue %q: no namespace %d or no log %d", r.Config.Name, nsID, r.Log)
+			return fmt.Errorf("queue %q: no namespace %d or no log %d", name, nsID, logID)
 		}
-		q := newQueue(ns, id, &r.Config, r.Created, log, log.End())
-		q.expiring.Store(r.Expiring)
+		q := newQueue(ns, id, name, set, created, log, log.End())
+		q.expiring.Store(expiring)
 		if !b.clean {
 			q.c.mu.seen = log.End()
 		}
-		b.register(q.c, id)
+		b.register(&q.c, id)
 		if q.known != nil {
-			b.register(q.known, r.Known)
+			b.register(q.known, known)
 		}
-		b.queues[id] = q
-		ns.objects.queues.set(ns.loading, name{r.Config.Realm, r.Config.Name}, q)
+		ns.objects.queues.set(ns.loading, q.fullName(), q)
 		return nil
 	})
 }
 
-func (q *Queue) config() *QueueConfig { return q.cfg.Load() }
+// config has no Name.
+func (q *Queue) config() *QueueConfig { return &q.set.QueueConfig }
 
-func (q *Queue) Config() QueueConfig { return *q.cfg.Load() }
+// Config returns the queue's configuration. Its Doc must not be changed.
+func (q *Queue) Config() QueueConfig {
+	c := q.set.QueueConfig
+	c.Name = q.name
+	return c
+}
 
 // ID is never reused.
-func (q *Queue) ID() uint64 { return q.id }
+func (q *Queue) ID() uint64 { return q.s.id }
 
 // Created is when the queue was made, in unix nanoseconds.
 func (q *Queue) Created() int64 { return q.s.created }
@@ -189,10 +210,10 @@ func (q *Queue) Created() int64 { return q.s.created }
 func (q *Queue) Namespace() *Namespace { return q.s.ns }
 
 // Cursor is to subscribe, fetch, settle, return, discard.
-func (q *Queue) Cursor() *Cursor { return q.c }
+func (q *Queue) Cursor() *Cursor { return &q.c }
 
 // Log holds the queue's messages, for browsing.
-func (q *Queue) Log() *Log { return q.s.Log(0) }
+func (q *Queue) Log() *Log { return q.p.log }
 
 // Ready counts the messages that are visible and not in flight, Unsettled those that
 // are in flight.
@@ -213,7 +234,7 @@ func (q *Queue) Unsettled() int64 {
 }
 
 // Bytes is how much is stored.
-func (q *Queue) Bytes() int64 { return q.s.Log(0).Bytes() }
+func (q *Queue) Bytes() int64 { return q.p.log.Bytes() }
 
 func (q *Queue) Subscribers() int {
 	q.c.lock()
@@ -223,7 +244,7 @@ func (q *Queue) Subscribers() int {
 
 // readyLocked is Ready. Requires: the Cursor's lock.
 func (q *Queue) readyLocked() int64 {
-	p := q.c.p
+	p := &q.p
 	coming := p.next.Load() - int64(p.log.End()) // on their way to disk
 	return max(p.log.Messages()-max(coming, 0)-q.c.mu.held, 0)
 }
@@ -278,18 +299,18 @@ func (q *Queue) Append(tx *Tx, e *Entry) error {
 }
 
 func (q *Queue) append(tx *Tx, e *Entry) *Error {
-	c, p := q.config(), q.c.p
+	c, p := q.config(), &q.p
 	var id idHash
 	if tx.refused {
-		return &Error{Code: Unwritable, Op: "enqueue", Name: c.Name, Err: tx.b.store.Err()}
+		return &Error{Code: Unwritable, Op: "enqueue", Name: q.name, Err: tx.b.store.Err()}
 	}
 	if q.gone {
-		return &Error{Code: Gone, Op: "enqueue", Name: c.Name}
+		return &Error{Code: Gone, Op: "enqueue", Name: q.name}
 	}
 	if q.known != nil && len(e.ID) > 0 {
 		if id = hashID(e.ID); q.known.has(id, tx.Now()) {
 			tx.Note(0, nil) // so that it follows the first copy
-			return &Error{Code: Duplicate, Op: "enqueue", Name: c.Name, Got: NoOffset}
+			return &Error{Code: Duplicate, Op: "enqueue", Name: q.name, Got: NoOffset}
 		}
 	}
 	if c.Overflow == RejectNew && (c.HasMaxMessages || c.HasMaxBytes) {
@@ -297,10 +318,10 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 		held, ready := q.c.mu.held, q.c.mu.ready
 		q.c.unlock()
 		if c.HasMaxMessages && p.log.Messages()-held >= c.MaxMessages {
-			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "messages"}
+			return &Error{Code: Full, Op: "enqueue", Name: q.name, Want: "messages"}
 		}
 		if c.HasMaxBytes && ready+int64(q.c.weigh(e)) > c.MaxBytes {
-			return &Error{Code: Full, Op: "enqueue", Name: c.Name, Want: "bytes"}
+			return &Error{Code: Full, Op: "enqueue", Name: q.name, Want: "bytes"}
 		}
 	}
 	e.Count = max(e.Count, 1)
@@ -334,7 +355,7 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 
 // holds reports whether the message at o is in the queue, delivered or not, or on its way to it.
 func (q *Queue) holds(o Offset) bool {
-	l := q.c.p.log
+	l := q.p.log
 	if o >= l.End() {
 		return true
 	}
@@ -357,7 +378,7 @@ func (q *Queue) Identify(h HeaderSource) []byte {
 
 // Purge removes what is ready and says how many.
 func (q *Queue) Purge(tx *Tx) int64 {
-	c, p := q.c, q.c.p
+	c, p := &q.c, &q.p
 	c.lock()
 	defer c.unlock()
 	before := p.log.Messages()
@@ -390,33 +411,18 @@ func (q *Queue) Delete(tx *Tx) int64 {
 	n := q.Ready()
 	q.gone = true
 	ns, c := q.s.ns, q.config()
-	ns.objects.queues.remove(name{c.Realm, c.Name})
+	ns.objects.queues.remove(q.fullName())
 	ns.queueGone(tx, q)
 	if c.survives() {
-		tx.Unset(key(keyQueue, ns.id, q.id))
+		tx.Unset(key(keyQueue, ns.id, q.ID()))
 	}
 	if q.known != nil {
 		tx.forget(q.known)
 	}
 	q.c.Delete(tx)
 	q.s.Delete(tx)
-	for _, f := range q.onDelete {
-		tx.afterCommit(func() { f(q) })
-	}
-	q.onDelete = nil
+	ns.b.unshare(q.set)
 	return n
-}
-
-// OnDelete registers f to be called once when the queue is gone, whatever removed it.
-// It must not be called while a Tx is open.
-func (q *Queue) OnDelete(f func(q *Queue)) {
-	tx := q.c.b.Begin()
-	if q.gone {
-		tx.afterCommit(func() { f(q) })
-	} else {
-		q.onDelete = append(q.onDelete, f)
-	}
-	tx.Commit()
 }
 
 // unused is called when the last subscription has ended.

@@ -57,7 +57,12 @@ func (r *fields) varint() int64 {
 	return v
 }
 
-func (r *fields) bytes() []byte {
+// bytes are the caller's own.
+func (r *fields) bytes() []byte { return slices.Clone(r.raw()) }
+
+func (r *fields) text() string { return string(r.raw()) }
+
+func (r *fields) raw() []byte {
 	n := r.uvarint()
 	if n > uint64(len(r.rest)) {
 		r.short, r.rest = true, nil
@@ -65,5 +70,5 @@ func (r *fields) bytes() []byte {
 	}
 	b := r.rest[:n]
 	r.rest = r.rest[n:]
-	return slices.Clone(b)
+	return b
 }

@@ -30,8 +30,15 @@ type large interface{ unfinished() bool }
 // durableState is the bookkeeping of one durable.
 type durableState struct {
 	owner uint64
-	dirty bool             // in Broker.dirty
-	at    storage.Position // of the checkpoint that was restored
+	dirty bool // in Broker.dirty
+}
+
+// loading is what is needed to load and to replay.
+type loading struct {
+	owners  map[uint64]durable          // whose Notes are replayed
+	at      map[uint64]storage.Position // of the checkpoints that were restored, by owner
+	logs    map[storage.LogID]logOwner  // whose appends and deletes are replayed
+	streams map[uint64]*Stream
 }
 
 // logOwner hears replayed appends and deletes of its Log.
@@ -54,10 +61,12 @@ func (tx *Tx) note(d durable, data []byte) {
 	tx.b.changed(d)
 }
 
-// register lets d's Notes be replayed. Requires: the sequencer, or loading.
+// register gives d the name that its Notes and checkpoints go by. Requires: the sequencer, or loading.
 func (b *Broker) register(d durable, owner uint64) {
 	d.durableState().owner = owner
-	b.owners[owner] = d
+	if b.loading != nil {
+		b.loading.owners[owner] = d
+	}
 }
 
 // forget ends d's durable state.
@@ -68,7 +77,6 @@ func (tx *Tx) forget(d durable) {
 	}
 	k := key(keyState, st.owner)
 	tx.UnsetRange(k, keyEnd(k))
-	delete(tx.b.owners, st.owner)
 	st.owner = 0
 }
 
@@ -104,7 +112,7 @@ func (b *Broker) load() error {
 			return err
 		}
 	}
-	for _, s := range b.streams {
+	for _, s := range b.loading.streams {
 		if p := s.partition(0); p != nil && p.keys != nil {
 			p.keys.restored()
 		}
@@ -139,13 +147,13 @@ func (b *Broker) loadStates() error {
 	return b.scan([]byte{keyState}, func(k, v []byte) error {
 		var owner uint64
 		part, ok := keyIDs(k, &owner)
-		d := b.owners[owner]
+		d := b.loading.owners[owner]
 		if !ok || d == nil || len(v) < 8 {
 			return nil // left by a checkpoint that overlapped with a deletion
 		}
-		st := d.durableState()
-		if at := storage.Position(binary.BigEndian.Uint64(v)); st.at == 0 || at < st.at {
-			st.at = at
+		at := storage.Position(binary.BigEndian.Uint64(v))
+		if other, ok := b.loading.at[owner]; !ok || at < other {
+			b.loading.at[owner] = at
 		}
 		return d.restore(part, v[8:])
 	})
@@ -155,19 +163,19 @@ func (b *Broker) loadStates() error {
 type recovery struct{ b *Broker }
 
 func (r recovery) ReplayAppend(pos storage.Position, log storage.LogID, e *Entry) {
-	if o := r.b.logs[log]; o != nil {
+	if o := r.b.loading.logs[log]; o != nil {
 		o.replayAppend(e)
 	}
 }
 
 func (r recovery) ReplayDelete(pos storage.Position, log storage.LogID, from, to Offset) {
-	if o := r.b.logs[log]; o != nil {
+	if o := r.b.loading.logs[log]; o != nil {
 		o.replayDelete(from, to)
 	}
 }
 
 func (r recovery) ReplayNote(pos storage.Position, owner uint64, data []byte) {
-	if d := r.b.owners[owner]; d != nil && pos > d.durableState().at {
+	if d := r.b.loading.owners[owner]; d != nil && pos > r.b.loading.at[owner] {
 		d.replay(data)
 		r.b.changed(d)
 	}

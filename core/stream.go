@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,9 +80,14 @@ type Stream struct {
 	// parts is replaced, never changed, under the sequencer.
 	parts atomic.Pointer[[]*partition]
 
+	gone bool // guarded by the sequencer
+	*equipment
+}
+
+// equipment is what a stream has that is not a queue's.
+type equipment struct {
 	// Guarded by the sequencer.
-	state   *streamState // nil for a queue
-	gone    bool
+	state   *streamState
 	inbound *bindings // that end here
 	waiting []*Cursor // all cursors, for retention and for counting what is pending
 
@@ -92,7 +98,7 @@ type Stream struct {
 	}
 
 	events  atomic.Pointer[StreamEvents]
-	janitor *janitor      // nil for a queue
+	janitor *janitor
 	turn    atomic.Uint64 // of partitions, for messages without a key
 }
 
@@ -120,6 +126,11 @@ type partition struct {
 	// live. Guarded by the sequencer.
 	start Offset
 	keys  *keyIndex // nil without KeyIndex
+	*upkeep
+}
+
+// upkeep is what a partition has that is not a queue's.
+type upkeep struct {
 	// cleaned is up to where the log is compacted. The janitor's.
 	cleaned Offset
 	// expiry is used if the Stream is Expiring.
@@ -148,7 +159,7 @@ func (s *Stream) config() *StreamConfig { return s.cfg.Load() }
 // label names the stream, or its queue, for the log.
 func (s *Stream) label() string {
 	if s.queue != nil {
-		return s.queue.config().Name
+		return s.queue.name
 	}
 	return s.config().Name
 }
@@ -172,31 +183,38 @@ func (s *Stream) partition(i int) *partition {
 
 // newStream makes the object; its Logs are added by addLog.
 func newStream(ns *Namespace, id uint64, c *StreamConfig, created int64) *Stream {
-	s := &Stream{b: ns.b, ns: ns, id: id, created: created}
-	s.cfg.Store(c)
+	s := new(Stream)
+	s.init(ns, id, c, created)
 	s.parts.Store(&[]*partition{})
+	s.equipment = &equipment{state: &streamState{s: s}, janitor: new(janitor)}
+	s.janitor.init(s)
 	return s
 }
 
-// equip gives a stream what a queue does without.
-func (s *Stream) equip() {
-	s.state = &streamState{s: s}
-	s.janitor = new(janitor)
-	s.janitor.init(s)
+func (s *Stream) init(ns *Namespace, id uint64, c *StreamConfig, created int64) {
+	s.b, s.ns, s.id, s.created = ns.b, ns, id, created
+	s.cfg.Store(c)
 }
 
 // addLog adds a partition. Requires: the sequencer, or loading.
 func (s *Stream) addLog(l *Log, next Offset) *partition {
 	parts := *s.parts.Load()
-	p := &partition{s: s, index: len(parts), log: l, start: l.Start()}
-	p.next.Store(int64(next))
+	p := &partition{upkeep: new(upkeep)}
+	p.init(s, len(parts), l, next)
 	if s.config().KeyIndex {
 		p.keys = p.newKeys()
 	}
 	parts = append(parts[:len(parts):len(parts)], p)
 	s.parts.Store(&parts)
-	s.b.logs[l.ID()] = p
 	return p
+}
+
+func (p *partition) init(s *Stream, index int, l *Log, next Offset) {
+	p.s, p.index, p.log, p.start = s, index, l, l.Start()
+	p.next.Store(int64(next))
+	if s.b.loading != nil {
+		s.b.loading.logs[l.ID()] = p
+	}
 }
 
 // CreateStream makes a stream. Error codes: Exists.
@@ -211,7 +229,6 @@ func (ns *Namespace) CreateStream(tx *Tx, c StreamConfig) (*Stream, error) {
 		return nil, err
 	}
 	s := newStream(ns, tx.newID(), &c, tx.Now())
-	s.equip()
 	for range c.Partitions {
 		s.addLog(tx.CreateLog(storage.LogOptions{Volatile: c.Volatile, First: c.First}), c.First)
 	}
@@ -269,7 +286,6 @@ func (b *Broker) loadStreams() error {
 			return fmt.Errorf("stream %d: no namespace %d", id, nsID)
 		}
 		s := newStream(ns, id, &r.Config, r.Created)
-		s.equip()
 		for _, l := range r.Logs {
 			log := b.store.Log(l)
 			if log == nil {
@@ -278,7 +294,7 @@ func (b *Broker) loadStreams() error {
 			s.addLog(log, log.End())
 		}
 		b.register(s.state, id)
-		b.streams[id] = s
+		b.loading.streams[id] = s
 		ns.objects.streams.set(ns.loading, name{r.Config.Realm, r.Config.Name}, s)
 		return nil
 	})
@@ -329,22 +345,19 @@ func (s *Stream) Delete(tx *Tx) {
 	}
 	s.gone = true
 	c := s.config()
-	for _, cur := range append([]*Cursor(nil), s.waiting...) {
-		cur.Delete(tx)
-	}
 	if s.queue == nil {
+		for _, cur := range slices.Clone(s.waiting) {
+			cur.Delete(tx)
+		}
 		s.ns.objects.streams.remove(name{c.Realm, c.Name})
 		s.ns.streamGone(tx, s)
 		if !c.Volatile {
 			tx.Unset(key(keyStream, s.ns.id, s.id))
 		}
-	}
-	if s.queue == nil {
 		tx.forget(s.state)
 		s.janitor.close()
 	}
 	for _, p := range *s.parts.Load() {
-		delete(s.b.logs, p.log.ID())
 		tx.DropLog(p.log)
 	}
 }

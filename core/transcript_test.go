@@ -43,13 +43,14 @@ const second = int64(time.Second)
 
 // harness is a broker under test with a clock that stands still.
 type harness struct {
-	t     testing.TB
-	fs    vfs.FS
-	store *storage.Store
-	b     *Broker
-	ns    *Namespace
-	now   atomic.Int64
-	subs  map[string]*recorder
+	t      testing.TB
+	fs     vfs.FS
+	store  *storage.Store
+	b      *Broker
+	ns     *Namespace
+	now    atomic.Int64
+	subs   map[string]*recorder
+	queues []string // made, and not gone yet
 	// warnings counts what was logged as a warning or worse.
 	warnings atomic.Int64
 	out      *strings.Builder
@@ -252,6 +253,13 @@ func (h *harness) command(out *strings.Builder, f []string) {
 		fmt.Fprintf(out, "error: %v\n", err)
 	}
 	h.rest()
+	h.queues = slices.DeleteFunc(h.queues, func(n string) bool {
+		gone := h.ns.Queue(defaultRealm, n) == nil
+		if gone {
+			h.note("gone %s", n)
+		}
+		return gone
+	})
 	h.mu.Lock()
 	// Workers run side by side: only the order of one receiver's lines means anything.
 	slices.SortStableFunc(h.log, func(a, b string) int {

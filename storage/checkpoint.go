@@ -316,7 +316,7 @@ func (l *Log) unstore(s *Store, b *pebble.Batch) {
 	m.runs = nil
 	if m.stored {
 		b.Delete(logKey(keyLog, l.id), nil)
-		for _, no := range m.holes.gone {
+		for _, no := range l.punch().gone {
 			b.Delete(logKey2(keyHoles, l.id, no), nil)
 		}
 		for i := range m.holes.pages {
@@ -325,7 +325,7 @@ func (l *Log) unstore(s *Store, b *pebble.Batch) {
 			}
 		}
 	}
-	m.holes = holes{}
+	m.holes = nil
 	l.mu.Unlock()
 	for _, r := range runs {
 		b.Delete(logKey2(keyRun, l.id, int64(r.from)), nil)

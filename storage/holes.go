@@ -11,7 +11,7 @@ import (
 // dense, nothing where there are none.
 //
 // Offsets are grouped into pages; a page without holes is absent, one that is
-// all holes has no bitmap.
+// all holes has no bitmap. Most Logs have none: a nil *holes can be read.
 type holes struct {
 	pages []page
 	n     int64
@@ -38,7 +38,14 @@ func (p *page) count() {
 	}
 }
 
-func (h *holes) len() int64 { return h.n }
+func (h *holes) none() bool { return h == nil || len(h.pages) == 0 }
+
+func (h *holes) len() int64 {
+	if h == nil {
+		return 0
+	}
+	return h.n
+}
 
 // search returns the index of the first page with number >= no.
 func (h *holes) search(no int64) int {
@@ -102,7 +109,7 @@ func mask(lo, hi int) uint64 {
 }
 
 func (h *holes) has(o Offset) bool {
-	if len(h.pages) == 0 {
+	if h.none() {
 		return false
 	}
 	no := int64(o) / pageOffsets
@@ -116,7 +123,7 @@ func (h *holes) has(o Offset) bool {
 
 // word has a bit for each of the 64 offsets from o on, a multiple of 64, that is in the set.
 func (h *holes) word(o Offset) uint64 {
-	if len(h.pages) == 0 {
+	if h.none() {
 		return 0
 	}
 	no := int64(o) / pageOffsets
@@ -133,7 +140,7 @@ func (h *holes) word(o Offset) uint64 {
 // count returns how many of from <= o < to are in the set.
 func (h *holes) count(from, to Offset) int64 {
 	var n int64
-	if len(h.pages) == 0 || from >= to {
+	if h.none() || from >= to {
 		return 0
 	}
 	for i := h.search(int64(from) / pageOffsets); i < len(h.pages); i++ {
@@ -160,6 +167,12 @@ func (h *holes) count(from, to Offset) int64 {
 // next returns the first offset >= o that is in the set (in) or not in it.
 // Looking for a member, it returns limit if there is none below it.
 func (h *holes) next(o Offset, in bool, limit Offset) Offset {
+	if h.none() {
+		if in {
+			return limit
+		}
+		return min(o, limit)
+	}
 	i := h.search(int64(o) / pageOffsets)
 	for o < limit {
 		no := int64(o) / pageOffsets
@@ -206,7 +219,7 @@ func (h *holes) next(o Offset, in bool, limit Offset) Offset {
 
 // trim removes all below o.
 func (h *holes) trim(o Offset) {
-	if len(h.pages) == 0 {
+	if h.none() {
 		return
 	}
 	no := int64(o) / pageOffsets

@@ -29,8 +29,8 @@ type Log struct {
 		next    Offset
 		tx      uint64 // the last transaction that touched it
 		cycle   uint64 // the last cycle it was put into, and its index there
-		touch   int
 		durable uint64 // the last cycle with a position that it was put into
+		touch   int32
 		dropped bool
 	}
 
@@ -41,7 +41,7 @@ type Log struct {
 		start    Offset
 		next     Offset
 		reserved Offset // volatile entries may take offsets below it
-		holes    holes  // of start <= o < next
+		holes    *holes // of start <= o < next; see punch
 		bytes    int64
 		last     int64 // time of the last entry, retained or not; 0 = there was none
 		// Durable entries below settled are in runs, all others in the tail.
@@ -233,9 +233,17 @@ func (l *Log) advanceLocked(o Offset) {
 	if m.start == m.next {
 		m.start = o
 	} else if o > m.start {
-		m.holes.add(max(m.next, m.start), o)
+		l.punch().add(max(m.next, m.start), o)
 	}
 	m.next, m.dirty = o, true
+}
+
+// punch returns the holes, to make some. Requires: mu.
+func (l *Log) punch() *holes {
+	if l.mu.holes == nil {
+		l.mu.holes = new(holes)
+	}
+	return l.mu.holes
 }
 
 // delete removes from <= o < to. It reports whether anything was removed that the
@@ -255,7 +263,7 @@ func (l *Log) delete(from, to Offset) (durable bool) {
 		l.deleteSettledLocked(from, to)
 	}
 	if from > m.start {
-		m.holes.add(from, to)
+		l.punch().add(from, to)
 		return durable
 	}
 	m.start = to

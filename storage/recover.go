@@ -92,7 +92,7 @@ func (s *Store) loadRows() (files map[uint64]bool, err error) {
 		if id, p, err := parsePage(k, v); err != nil {
 			note(err)
 		} else if l := s.logs.byID[id]; l != nil {
-			l.mu.holes.load(p)
+			l.punch().load(p)
 		}
 		return true
 	})

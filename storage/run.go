@@ -161,12 +161,23 @@ func (l *Log) storeLocked(b *pebble.Batch, settled Offset) {
 			set(b, logKey2(keyRun, l.id, int64(r.from)), r.row())
 		}
 	}
-	for _, no := range m.holes.gone {
-		b.Delete(logKey2(keyHoles, l.id, no), nil)
+	if m.holes != nil {
+		m.holes.store(b, l.id)
+		if len(m.holes.pages) == 0 {
+			m.holes = nil
+		}
 	}
-	m.holes.gone = nil
-	for i := range m.holes.pages {
-		p := &m.holes.pages[i]
+	m.dirty = false
+}
+
+// store writes the pages that changed.
+func (h *holes) store(b *pebble.Batch, log LogID) {
+	for _, no := range h.gone {
+		b.Delete(logKey2(keyHoles, log, no), nil)
+	}
+	h.gone = nil
+	for i := range h.pages {
+		p := &h.pages[i]
 		if !p.dirty {
 			continue
 		}
@@ -178,9 +189,8 @@ func (l *Log) storeLocked(b *pebble.Batch, settled Offset) {
 				v = binary.LittleEndian.AppendUint64(v, w)
 			}
 		}
-		set(b, logKey2(keyHoles, l.id, p.no), v)
+		set(b, logKey2(keyHoles, log, p.no), v)
 	}
-	m.dirty = false
 }
 
 func appendRange(b []byte, from, to Offset) []byte {
@@ -207,7 +217,7 @@ func parseLog(s *Store, key, value []byte) (*Log, error) {
 			r.fail(errField)
 			break
 		}
-		m.holes.add(max(from, m.start), from+n)
+		l.punch().add(max(from, m.start), from+n)
 	}
 	if r.err != nil {
 		return nil, corruptRow(key, r.err)

@@ -340,7 +340,7 @@ func (t *Tx) Commit() {
 	}
 	for _, l := range t.logs {
 		if l.seq.cycle != c.num {
-			l.seq.cycle, l.seq.touch = c.num, len(c.logs)
+			l.seq.cycle, l.seq.touch = c.num, int32(len(c.logs))
 			c.logs = append(c.logs, touch{log: l})
 		}
 		c.logs[l.seq.touch].end = l.seq.next
