@@ -2,6 +2,8 @@ package core
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -161,4 +163,53 @@ func BenchmarkAppendIndexed(b *testing.B) {
 }
 func BenchmarkAppendDedup(b *testing.B) {
 	benchAppend(b, StreamConfig{KeyIndex: true, MaxMessages: 100_000, DedupWindow: 1e9}, true)
+}
+
+// BenchmarkLoadKeys measures the start with a stream that has a million keys, written by a checkpoint.
+func BenchmarkLoadKeys(b *testing.B) {
+	const keys = 1_000_000
+	dir := b.TempDir()
+	open := func() (*storage.Store, *Broker) {
+		store, err := storage.Open(storage.Options{Dir: dir, Durability: storage.OS})
+		if err != nil {
+			b.Fatal(err)
+		}
+		br, err := Open(store, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return store, br
+	}
+	closeAll := func(store *storage.Store, br *Broker) {
+		if err := errors.Join(br.Close(), store.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	store, br := open()
+	tx := br.Begin()
+	s, err := br.Namespace(DefaultNamespace).CreateStream(tx, StreamConfig{Realm: defaultRealm, Name: "s", MaxMessagesPerKey: 1})
+	for i := range keys {
+		if err == nil {
+			_, err = s.Append(tx, 0, &Entry{Key: fmt.Appendf(nil, "$KV.bucket.customer.%d.cart", i)}, nil)
+		}
+		if i%1000 == 0 {
+			tx.Commit()
+			tx = br.Begin()
+		}
+	}
+	tx.Commit()
+	if err != nil {
+		b.Fatal(err)
+	}
+	closeAll(store, br)
+	for b.Loop() {
+		store, br := open()
+		b.StopTimer()
+		if n := br.Namespace(DefaultNamespace).Stream(defaultRealm, "s").KeyCount(); n != keys {
+			b.Fatal(n)
+		}
+		closeAll(store, br)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
 }
