@@ -121,7 +121,7 @@ func (l *Log) survey(s *Store, cut Position, f *journalFile) (live int64) {
 		return 0
 	}
 	end := l.End()
-	for _, it := range l.mu.tail.all() {
+	for it := range l.mu.tail.all {
 		b := it.blk
 		if it.offset >= end {
 			break // not durable

@@ -272,10 +272,9 @@ func (l *Log) delete(from, to Offset) (durable bool) {
 		m.holes.trim(m.start)
 	}
 	n := 0
-	all := m.tail.all()
-	for n < len(all) && all[n].next() <= m.start {
+	for n < m.tail.len() && m.tail.at(n).next() <= m.start {
 		// During replay, holes may be known before the entries they are of.
-		l.dropItemLocked(&all[n])
+		l.dropItemLocked(m.tail.at(n))
 		n++
 	}
 	if n > 0 {
@@ -288,10 +287,8 @@ func (l *Log) delete(from, to Offset) (durable bool) {
 // once from <= o < to is deleted.
 func (l *Log) deleteItemsLocked(from, to Offset) (durable bool) {
 	m := &l.mu
-	all := m.tail.all()
-	i := m.tail.find(from)
-	for ; i < len(all) && all[i].offset < to; i++ {
-		it := &all[i]
+	for i := m.tail.find(from); i < m.tail.len() && m.tail.at(i).offset < to; i++ {
+		it := m.tail.at(i)
 		if it.blk == nil {
 			continue
 		}
@@ -374,7 +371,7 @@ func (l *Log) free() (stored, files bool) {
 	for _, r := range m.runs {
 		files = files || r.file != 0
 	}
-	for _, it := range m.tail.all() {
+	for it := range m.tail.all {
 		if it.blk != nil {
 			l.s.cache.release(it.blk)
 		}

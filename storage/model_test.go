@@ -737,7 +737,7 @@ func (l *Log) dump() {
 	for _, r := range m.runs {
 		fmt.Printf("  run %d-%d file %d entries %d payload %d bytes %d exact %v each %d\n", r.from, r.to, r.file, r.entries, r.payload, r.bytes, r.exact, r.each)
 	}
-	for _, it := range m.tail.all() {
+	for it := range m.tail.all {
 		fmt.Printf("  item %d+%d %d live %v\n", it.offset, it.count, it.bytes, it.blk != nil)
 	}
 	m.holes.ranges(m.start, m.next, func(a, b Offset) { fmt.Printf("  hole %d-%d\n", a, b) })

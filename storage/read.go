@@ -100,20 +100,19 @@ func (l *Log) pick(from Offset, b *budget, dst []item) (p picked) {
 	m := &l.mu
 	end := l.End()
 	p.next = max(from, m.start)
-	all := m.tail.all()
 	i := m.tail.find(p.next)
 	for {
 		if p.next = m.holes.next(p.next, false, end); p.next >= end {
 			p.next = max(p.next, from)
 			return p
 		}
-		for i < len(all) && all[i].next() <= p.next {
+		for i < m.tail.len() && m.tail.at(i).next() <= p.next {
 			i++
 		}
-		if i == len(all) || all[i].offset > p.next {
+		if i == m.tail.len() || m.tail.at(i).offset > p.next {
 			break
 		}
-		it := &all[i]
+		it := m.tail.at(i)
 		if p.n == len(dst) {
 			p.more = true
 			return p
@@ -130,8 +129,8 @@ func (l *Log) pick(from Offset, b *budget, dst []item) (p picked) {
 		return p
 	}
 	bound := end
-	if i < len(all) {
-		bound = min(bound, all[i].offset)
+	if i < m.tail.len() {
+		bound = min(bound, m.tail.at(i).offset)
 	}
 	r := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].to > p.next })
 	if r < len(m.runs) && m.runs[r].from <= p.next {
@@ -151,9 +150,12 @@ func (l *Log) pick(from Offset, b *budget, dst []item) (p picked) {
 func (l *Log) settled(it *item) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := l.mu.tail.all()
 	i := l.mu.tail.find(it.offset)
-	return i == len(all) || all[i].offset != it.offset || all[i].blk != it.blk
+	if i == l.mu.tail.len() {
+		return true
+	}
+	now := l.mu.tail.at(i)
+	return now.offset != it.offset || now.blk != it.blk
 }
 
 // holds reports whether r still is a run of the Log.

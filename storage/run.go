@@ -140,7 +140,7 @@ func (l *Log) storeLocked(b *pebble.Batch, settled Offset) {
 	row = binary.LittleEndian.AppendUint64(row, uint64(m.last))
 	// Volatile entries among the settled ones are gone after a restart.
 	var from, to Offset
-	for _, it := range m.tail.all() {
+	for it := range m.tail.all {
 		if it.offset >= settled {
 			break
 		}

@@ -173,9 +173,7 @@ func (p *settling) evicts(r *run) bool {
 func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
 	m := &l.mu
 	end := l.End()
-	all := m.tail.all()
-	for i := range all {
-		it := &all[i]
+	for it := range m.tail.all {
 		if it.offset >= end {
 			return items, max(m.settled, it.offset)
 		}
@@ -597,11 +595,10 @@ func (pl *plan) install(s *Store) {
 func (l *Log) leaveTailLocked(settled Offset) {
 	m := &l.mu
 	m.settled = settled
-	all := m.tail.all()
-	n := sort.Search(len(all), func(i int) bool { return all[i].offset >= settled })
+	n := m.tail.search(func(i *item) bool { return i.offset >= settled })
 	var volatile []item
-	for i := range all[:n] {
-		it := &all[i]
+	for i := range n {
+		it := m.tail.at(i)
 		if it.blk == nil {
 			continue
 		}
@@ -613,7 +610,9 @@ func (l *Log) leaveTailLocked(settled Offset) {
 		l.s.cache.release(it.blk)
 	}
 	if k := n - len(volatile); k > 0 {
-		copy(all[k:n], volatile)
+		for i, it := range volatile {
+			*m.tail.at(k + i) = it
+		}
 		m.tail.drop(k)
 	}
 }
