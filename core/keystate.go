@@ -115,6 +115,9 @@ func (x *keyIndex) restorePage(no Offset, p *keyPage) {
 	x.end = first + Offset(len(p.refs))
 	var live [pageLen / 64]uint64
 	x.log.Bitmap(first, live[:])
+	if live == [pageLen / 64]uint64{} {
+		x.dead = append(x.dead, no)
+	}
 	for w, b := range live {
 		for ; b != 0; b &= b - 1 {
 			i := 64*w + bits.TrailingZeros64(b)
@@ -142,4 +145,7 @@ func (x *keyIndex) restored() {
 		}
 	}
 	x.names.Build(x.holds)
+	if n := len(x.dead); n > 0 && x.dead[n-1] == x.held.tail {
+		x.dead = x.dead[:n-1] // it grows yet
+	}
 }
