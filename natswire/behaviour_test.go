@@ -48,10 +48,18 @@ func send(t testing.TB, nc net.Conn, lines ...string) {
 	}
 }
 
+// line reads a line that is not the server's PING, which is due two seconds after CONNECT.
+func line(r *bufio.Reader) (l string, err error) {
+	for l, err = r.ReadString('\n'); l == "PING\r\n"; {
+		l, err = r.ReadString('\n')
+	}
+	return l, err
+}
+
 func expect(t testing.TB, r *bufio.Reader, lines ...string) {
 	t.Helper()
 	for _, want := range lines {
-		got, err := r.ReadString('\n')
+		got, err := line(r)
 		if err != nil || strings.TrimRight(got, "\r\n") != want {
 			t.Fatalf("got %q, %v, want %q", got, err, want)
 		}
@@ -224,12 +232,9 @@ func TestLargePayloads(t *testing.T) {
 	}
 	check := func(r *bufio.Reader) error {
 		for i := range n {
-			line, err := r.ReadString('\n')
-			for line == "PING\r\n" {
-				line, err = r.ReadString('\n')
-			}
-			if want := fmt.Sprintf("MSG large 1 %d\r\n", sizes[i]); err != nil || line != want {
-				return fmt.Errorf("message %d: got %q, %v, want %q", i, line, err, want)
+			l, err := line(r)
+			if want := fmt.Sprintf("MSG large 1 %d\r\n", sizes[i]); err != nil || l != want {
+				return fmt.Errorf("message %d: got %q, %v, want %q", i, l, err, want)
 			}
 			got := make([]byte, sizes[i]+2)
 			if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got[:sizes[i]], payload(i)) {
@@ -357,8 +362,8 @@ func TestLameDuck(t *testing.T) {
 	w.LameDuck(context.Background())
 	<-told
 	eventually(t, "closed", func() bool { return nc.IsClosed() })
-	if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
-		t.Errorf("a client without INFO got %q, %v", b, err)
+	if l, err := line(r); err != io.EOF || l != "" {
+		t.Errorf("a client without INFO got %q, %v", l, err)
 	}
 	old.Close()
 	if _, err := nats.Connect("nats://" + w.addr); err == nil {
@@ -382,8 +387,8 @@ func TestShutdownFlushes(t *testing.T) {
 	for range 500 {
 		expect(t, r, "MSG a 1 1", "x")
 	}
-	if _, err := r.ReadByte(); err != io.EOF {
-		t.Error(err)
+	if l, err := line(r); err != io.EOF || l != "" {
+		t.Errorf("%q, %v", l, err)
 	}
 }
 

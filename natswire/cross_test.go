@@ -139,7 +139,7 @@ func TestReceive(t *testing.T) {
 		expect(t, r1, append([]string{"HMSG a.b 1 r 38 40"}, h...)...)
 	}
 	for range 6 {
-		l, _ := r2.ReadString('\n')
+		l, _ := line(r2)
 		if l != "MSG a.b 1 r 2\r\n" && l != "MSG a.b 2 r 2\r\n" {
 			t.Errorf("%q", l)
 		}
