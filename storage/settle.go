@@ -173,19 +173,25 @@ func (p *settling) evicts(r *run) bool {
 func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
 	m := &l.mu
 	end := l.End()
+	durable := func(it *item) bool { return it.blk != nil && !it.blk.volatile }
+	n, to := 0, 0
+	settled = end
 	for it := range m.tail.all {
-		if it.offset >= end {
-			return items, max(m.settled, it.offset)
+		if it.offset >= end || durable(it) && it.blk.pos > cut {
+			settled = it.offset
+			break
 		}
-		if it.blk == nil || it.blk.volatile {
-			continue
+		if to++; durable(it) {
+			n++
 		}
-		if it.blk.pos > cut {
-			return items, max(m.settled, it.offset)
-		}
-		items = append(items, *it)
 	}
-	return items, max(m.settled, end)
+	items = make([]item, 0, n)
+	for i := range to {
+		if it := m.tail.at(i); durable(it) {
+			items = append(items, *it)
+		}
+	}
+	return items, max(m.settled, settled)
 }
 
 // tidyLocked chooses runs to replace: groups of adjacent ones, in order. The last
