@@ -12,7 +12,7 @@ func (c *conn) publish(m *wire.Msg) {
 	p := &c.prod
 	p.inMsgs++
 	p.inBytes += int64(m.Size())
-	if c.opts.Pedantic && !core.LiteralSubject(string(m.Subject)) {
+	if c.opts.Pedantic && !core.LiteralSubject(view(m.Subject)) {
 		c.reply(wire.AppendErr(nil, errBadPublish))
 	}
 	if reserved(m.Subject) {

@@ -1,6 +1,8 @@
 package natswire
 
 import (
+	"bytes"
+
 	"trivium/core"
 )
 
@@ -14,6 +16,11 @@ type routes struct {
 	// inboxes for example, and a new one when the patterns change.
 	bySubject map[string]*route
 	byMatch   map[*core.Matched]*route
+	// inbox is where the last message to an inbox went; it holds for one version too.
+	inbox struct {
+		subject []byte
+		r       *route
+	}
 	// changes counts versions since the last sweep.
 	changes int
 	// js: somebody subscribes to JetStream's own subjects.
@@ -58,6 +65,7 @@ func (p *producer) check() {
 		return
 	}
 	p.version = v
+	p.inbox.r = nil
 	p.js = p.subjects.HasInterest("$JS.>")
 	if p.changes++; p.changes >= sweepEvery && p.scratch == nil || p.bySubject == nil {
 		p.changes = 0
@@ -72,7 +80,12 @@ func (p *producer) check() {
 // route returns who wants subject.
 func (p *producer) route(subject []byte) *route {
 	p.check()
-	if r := p.bySubject[string(subject)]; r != nil {
+	inbox := isInbox(subject)
+	if inbox {
+		if p.inbox.r != nil && bytes.Equal(subject, p.inbox.subject) {
+			return p.inbox.r
+		}
+	} else if r := p.bySubject[string(subject)]; r != nil {
 		return r
 	}
 	m := p.subjects.Match(subject)
@@ -84,18 +97,20 @@ func (p *producer) route(subject []byte) *route {
 		r = p.compile(m)
 		p.byMatch[m] = r
 	}
-	if !oneShot(subject) {
-		if len(p.bySubject) >= maxRoutes {
-			clear(p.bySubject)
-		}
-		p.bySubject[string(subject)] = r
+	if inbox {
+		p.inbox.subject, p.inbox.r = append(p.inbox.subject[:0], subject...), r
+		return r
 	}
+	if len(p.bySubject) >= maxRoutes {
+		clear(p.bySubject)
+	}
+	p.bySubject[string(subject)] = r
 	return r
 }
 
-// oneShot tells inboxes, which are published to once as a rule and would only push
-// others out of the cache.
-func oneShot(subject []byte) bool {
+// isInbox tells inboxes, which are published to once as a rule, or, by a consumer that was asked for
+// messages, many times in a row: they would only push others out of the cache.
+func isInbox(subject []byte) bool {
 	return len(subject) > len(inboxPrefix) && string(subject[:len(inboxPrefix)]) == inboxPrefix
 }
 

@@ -18,6 +18,9 @@ func (e *CorruptError) Error() string { return "storage: corrupt: " + e.Where + 
 
 // IsCorrupt reports whether err says that stored bytes are damaged.
 func IsCorrupt(err error) bool {
+	if err == nil {
+		return false // as a rule, and without an allocation
+	}
 	var c *CorruptError
 	return errors.As(err, &c)
 }

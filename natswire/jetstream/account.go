@@ -41,6 +41,7 @@ type account struct {
 		sync.Mutex
 		out Sender
 		buf []byte
+		msg wire.Msg
 	}
 	// afterwards is what later was given and has not begun.
 	afterwards struct {

@@ -24,6 +24,12 @@ type ackInfo struct {
 	delivered, streamSeq, consumerSeq uint64
 }
 
+// alone is n without what aliases the subject.
+func (n ackInfo) alone() ackInfo {
+	n.key = nil
+	return n
+}
+
 // parseAck reads an ack subject without allocating.
 func parseAck(subject []byte) (n ackInfo, ok bool) {
 	if !bytes.HasPrefix(subject, []byte(ackPrefix)) {

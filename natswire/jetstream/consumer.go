@@ -61,8 +61,9 @@ type consumer struct {
 		timer   *time.Timer
 		due     time.Time // when timer fires; zero = not set
 		cache   translated
-		ack     []byte // scratch for ack subjects
-		header  []byte // scratch for header blocks
+		msg     wire.Msg // the one that is delivered
+		ack     []byte   // scratch for ack subjects
+		header  []byte   // scratch for header blocks
 		held    []core.Delivery
 		release time.Time // when the held delivery is due, if it waits for that
 		lastMsg int64     // store time of the last message, for replay
@@ -174,7 +175,7 @@ func (c *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 	if len(c.mu.held) > 0 {
 		c.mu.held = append(c.mu.held, ds...)
 	} else {
-		c.deliver(cfg, ds)
+		c.deliver(cfg, ds, time.Now())
 	}
 	c.credit(cfg)
 	c.mu.out.Flush()
@@ -183,14 +184,15 @@ func (c *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
 
 // deliver hands messages out in order; what nobody takes now is held or given back.
 // Requires: mu.
-func (c *consumer) deliver(cfg *server.ConsumerConfig, ds []core.Delivery) {
+func (c *consumer) deliver(cfg *server.ConsumerConfig, ds []core.Delivery, now time.Time) {
+	defer func() { c.mu.msg = wire.Msg{} }() // it would keep an entry
 	for i := range ds {
 		if wait := c.replayDelay(cfg, &ds[i]); wait > 0 {
 			c.mu.held = append(c.mu.held, ds[i:]...)
-			c.mu.release = time.Now().Add(wait)
+			c.mu.release = now.Add(wait)
 			return
 		}
-		if c.one(cfg, &ds[i]) {
+		if c.one(cfg, &ds[i], now) {
 			continue
 		}
 		if cfg.AckPolicy == server.AckNone {
@@ -218,9 +220,10 @@ func (c *consumer) replayDelay(cfg *server.ConsumerConfig, d *core.Delivery) tim
 
 // one hands out one message and reports whether it was taken. A message that cannot be
 // read is skipped, so that it does not block the others. Requires: mu.
-func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
-	var m wire.Msg
-	nanos, err := c.stream.read(d.Entry, d.Offset, &m, &c.mu.cache)
+func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery, now time.Time) bool {
+	m := &c.mu.msg
+	*m = wire.Msg{}
+	nanos, err := c.stream.read(d.Entry, d.Offset, m, &c.mu.cache)
 	if err != nil {
 		c.skip(d.Offset, err)
 		return true
@@ -234,12 +237,12 @@ func (c *consumer) one(cfg *server.ConsumerConfig, d *core.Delivery) bool {
 	size := len(m.Subject) + len(m.Reply) + m.Size()
 	taken := false
 	if cfg.DeliverSubject != "" {
-		taken = c.pushOne(cfg, &m, size)
+		taken = c.pushOne(cfg, m, size)
 	} else {
-		taken = c.pullOne(cfg, &m, size, d)
+		taken = c.pullOne(cfg, m, size, d, now)
 	}
 	if taken {
-		c.mu.delivered = time.Now()
+		c.mu.delivered = now
 		c.sampled(cfg, d.Offset)
 	}
 	return taken

@@ -52,6 +52,7 @@ type Engine struct {
 	// current is what the open Tx gathers; guarded by core's sequencer.
 	current *commit
 	scratch []byte
+	entry   core.Entry // being appended
 
 	inflight inflight // batches
 }

@@ -36,8 +36,12 @@ func (e *Engine) low(st server.StorageType) bool {
 	if st != server.FileStorage {
 		return false
 	}
+	err := e.broker.Alarm()
+	if err == nil {
+		return false
+	}
 	var ce *core.Error
-	return errors.As(e.broker.Alarm(), &ce) && ce.Code == core.NoSpace
+	return errors.As(err, &ce) && ce.Code == core.NoSpace
 }
 
 // fullText is nats-server's word for the limit that was reached.

@@ -108,20 +108,22 @@ func (e *Engine) ingest(tx *core.Tx, s *stream, key []byte, m *wire.Msg) {
 // append stores a publish, or says why not. The order of the checks is nats-server
 // 2.15.2's (stream.go processJetStreamMsg).
 func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wire.Msg) (seq uint64, dup bool, refused *server.ApiError) {
+	eng := s.a.e
 	var x core.Expect
-	e := core.Entry{Key: key}
-	h, refused := s.prepare(tx, cfg, &e, &x, m, false)
+	e := &eng.entry
+	*e = core.Entry{Key: key}
+	defer func() { *e = core.Entry{} }() // it would keep the read buffer
+	h, refused := s.prepare(tx, cfg, e, &x, m, false)
 	if refused != nil {
 		return 0, false, refused
 	}
-	eng := s.a.e
 	eng.scratch = wire.AppendEntry(eng.scratch[:0], nil, m.Header, m.Payload)
 	e.Data = eng.scratch
 	last := uint64(0)
 	if s.transforms.Load().out != nil {
 		last = s.before(string(key))
 	}
-	o, err := s.core.Append(tx, s.partition(), &e, &x)
+	o, err := s.core.Append(tx, s.partition(), e, &x)
 	if cap(eng.scratch) > maxScratch {
 		eng.scratch = nil
 	}
@@ -130,7 +132,7 @@ func (s *stream) append(tx *core.Tx, cfg *server.StreamConfig, key []byte, m *wi
 	}
 	if c := eng.current; c != nil {
 		c.wrote = true
-		s.republish(c, cfg, &e, m, last)
+		s.republish(c, cfg, e, m, last)
 	}
 	if len(h.rollup) > 0 {
 		s.core.Rollup(tx, 0, o, !equalFold(h.rollup, server.JSMsgRollupAll))
@@ -277,16 +279,17 @@ func (c *commit) Durable(err error) {
 	a := c.a
 	if len(c.says) > 0 {
 		a.completions.Lock()
-		buf := a.completions.buf
+		buf, m := a.completions.buf, &a.completions.msg
 		for i := range c.says {
 			s := &c.says[i]
 			if err != nil && s.stream == nil {
 				continue // an ack that is not durable is not confirmed
 			}
 			buf = s.append(buf[:0], err)
-			a.completions.out.Send(nil, &wire.Msg{Subject: c.arena[s.from:s.to], Payload: buf})
+			m.Subject, m.Payload = c.arena[s.from:s.to], buf
+			a.completions.out.Send(nil, m)
 		}
-		a.completions.buf = buf
+		a.completions.buf, *m = buf, wire.Msg{}
 		a.completions.out.FlushPassed()
 		a.completions.Unlock()
 	}

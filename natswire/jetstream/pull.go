@@ -180,7 +180,7 @@ func (c *consumer) unhold(cfg *server.ConsumerConfig) {
 	if len(ds) > 0 && cfg.ReplayPolicy == server.ReplayOriginal {
 		c.mu.lastMsg = 0 // the first one has waited
 	}
-	c.deliver(cfg, ds)
+	c.deliver(cfg, ds, time.Now())
 }
 
 // stepwise reports whether messages must come one at a time: because requests are bounded
@@ -232,9 +232,8 @@ func (c *consumer) lessCredit() {
 }
 
 // pullOne gives a message, m of d, to the request whose turn it is. Requires: mu.
-func (c *consumer) pullOne(cfg *server.ConsumerConfig, m *wire.Msg, size int, d *core.Delivery) bool {
+func (c *consumer) pullOne(cfg *server.ConsumerConfig, m *wire.Msg, size int, d *core.Delivery, now time.Time) bool {
 	w := &c.mu.pull
-	now := time.Now()
 	unacked := func() int {
 		n := c.cursor.State().InFlight
 		if d.Attempt == 1 {

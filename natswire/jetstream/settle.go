@@ -20,8 +20,7 @@ func (c *consumer) ack(x *commit, n ackInfo, m *wire.Msg) {
 	confirm := m.Reply
 	if c.config().SampleFrequency != "" && (v == ackVerb || v == nextVerb || v == termVerb) {
 		if at, ok := c.measured(o); ok && v != termVerb {
-			n, took := n, x.tx.Now()-at
-			n.key = nil
+			n, took := n.alone(), x.tx.Now()-at
 			x.after = append(x.after, func() { c.adviseAck(n, max(took, 0)) })
 		}
 	}
@@ -38,15 +37,14 @@ func (c *consumer) ack(x *commit, n ackInfo, m *wire.Msg) {
 		confirm = nil
 	case nakVerb:
 		if c.cursor.Return(x.tx, nakDelay(arg), true, o) > 0 {
-			n.key = nil
+			n := n.alone()
 			x.after = append(x.after, func() { c.adviseNak(n) })
 		}
 	case progressVerb:
 		c.cursor.Extend(o)
 	case termVerb:
 		c.cursor.Discard(x.tx, "terminated", o)
-		n.key = nil
-		reason := string(arg)
+		n, reason := n.alone(), string(arg)
 		x.after = append(x.after, func() { c.adviseTerm(n, reason) })
 	}
 	x.say(confirm, say{})
