@@ -337,10 +337,16 @@ func (h *harness) cmdLog(n string, a args) error {
 }
 
 func (h *harness) cmdKeys(n string, a args) error {
-	h.ns.Stream(defaultRealm, n).Keys(a.opts["pattern"], func(k []byte, st KeyState) bool {
-		fmt.Fprintf(h.out, "%s: first=%d last=%d n=%d\n", k, h.ns.Stream(defaultRealm, n).partition(0).keys.first(k), st.Last, st.Messages)
+	var names []string
+	var states []KeyState
+	h.ns.Stream(defaultRealm, n).Keys(a.opts["pattern"], maxOffset, func(k []byte, st KeyState) bool {
+		names, states = append(names, string(k)), append(states, st)
 		return true
 	})
+	for i, k := range names {
+		first := h.ns.Stream(defaultRealm, n).partition(0).keys.first([]byte(k))
+		fmt.Fprintf(h.out, "%s: first=%d last=%d n=%d\n", k, first, states[i].Last, states[i].Messages)
+	}
 	return nil
 }
 

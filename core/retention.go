@@ -225,32 +225,21 @@ func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int
 	return n, nil
 }
 
-// Keys calls f for each key with live messages that matches pattern (a subject pattern, ""
-// = all) until f returns false. These need KeyIndex and one partition.
-func (s *Stream) Keys(pattern string, f func(key []byte, k KeyState) bool) {
+// Keys calls f for each key that matches pattern (a subject pattern, "" = all) and has visible messages below end,
+// which are those that it hears of, in the order of the keys, until f returns false. f runs with the key index
+// locked: it must not block, call the stream, or keep the key. These need KeyIndex and one partition.
+func (s *Stream) Keys(pattern string, end Offset, f func(key []byte, k KeyState) bool) {
 	p := s.partition(0)
 	if p.keys == nil {
 		return
 	}
-	type keyed struct {
-		name string
-		st   KeyState
-	}
-	var all []keyed // so that f runs without the lock
-	end := p.log.End()
+	end = min(end, p.log.End())
 	p.keys.mu.RLock()
+	defer p.keys.mu.RUnlock()
 	p.keys.match(pattern, func(id uint32) bool {
-		if st, ok := p.keys.stateOf(id, end); ok {
-			all = append(all, keyed{p.keys.names.Name(id), st})
-		}
-		return true
+		st, ok := p.keys.stateOf(id, end)
+		return !ok || f(raw(p.keys.names.Name(id)), st)
 	})
-	p.keys.mu.RUnlock()
-	for _, k := range all {
-		if !f([]byte(k.name), k.st) {
-			return
-		}
-	}
 }
 
 // KeyCount is how many keys have live messages, those on their way to disk included. It
@@ -272,15 +261,6 @@ func (s *Stream) LastByKey(key string) Offset {
 	}
 	st, _ := p.keys.state(raw(key), p.log.End())
 	return st.Last
-}
-
-// LastByKeyBefore is LastByKey among the messages before end.
-func (s *Stream) LastByKeyBefore(key string, end Offset) Offset {
-	p := s.partition(0)
-	if p.keys == nil {
-		return NoOffset
-	}
-	return p.keys.last(raw(key), min(end, p.log.End()))
 }
 
 func (s *Stream) NextByKey(pattern string, from Offset) (Offset, error) {

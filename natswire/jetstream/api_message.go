@@ -99,7 +99,7 @@ func (s *stream) lastFor(pattern string) (*message, error) {
 	case literal(pattern):
 		o = s.core.LastByKey(pattern)
 	default:
-		s.core.Keys(pattern, func(_ []byte, k core.KeyState) bool {
+		s.core.Keys(pattern, s.log.End(), func(_ []byte, k core.KeyState) bool {
 			o = max(o, k.Last)
 			return true
 		})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -276,27 +275,21 @@ func streamInfo(r *request, res *server.ApiResponse) response {
 // subjects counts the messages of each subject that matches filter, a page at a time
 // in subject order.
 func (s *stream) subjects(filter string, offset int) (map[string]uint64, server.ApiPaged) {
-	counts := map[string]uint64{}
+	counts, total := map[string]uint64{}, 0
+	offset = max(offset, 0)
 	if s.view == nil {
-		s.core.Keys(filter, func(key []byte, k core.KeyState) bool {
-			counts[string(key)] = uint64(k.Messages)
+		s.core.Keys(filter, s.log.End(), func(key []byte, k core.KeyState) bool {
+			if total >= offset && total < offset+server.JSMaxSubjectDetails {
+				counts[string(key)] = uint64(k.Messages)
+			}
+			total++
 			return true
 		})
 	}
-	if len(counts) == 0 {
+	if total == 0 {
 		return nil, server.ApiPaged{}
 	}
-	offset = max(offset, 0)
-	if offset == 0 && len(counts) <= server.JSMaxSubjectDetails {
-		return counts, server.ApiPaged{Total: len(counts), Limit: server.JSMaxSubjectDetails}
-	}
-	part, p := page(slices.Sorted(maps.Keys(counts)), offset, server.JSMaxSubjectDetails)
-	p.Offset = offset
-	cut := make(map[string]uint64, len(part))
-	for _, subject := range part {
-		cut[subject] = counts[subject]
-	}
-	return cut, p
+	return counts, server.ApiPaged{Total: total, Offset: offset, Limit: server.JSMaxSubjectDetails}
 }
 
 // streamDelete answers STREAM.DELETE.S (jsStreamDeleteRequest).

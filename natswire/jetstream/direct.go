@@ -255,17 +255,13 @@ func (d *direct) lasts(upTo uint64) (last []core.Offset, ok bool) {
 	s, from, end := d.s, offsetOf(max(d.req.Seq, 1)), offsetOf(upTo)
 	seen := map[string]bool{}
 	for _, pattern := range d.req.MultiLastFor {
-		s.core.Keys(pattern, func(key []byte, k core.KeyState) bool {
-			o := k.Last
+		s.core.Keys(pattern, end+1, func(key []byte, k core.KeyState) bool {
 			if seen[string(key)] {
 				return true
 			}
 			seen[string(key)] = true
-			if o > end {
-				o = s.core.LastByKeyBefore(string(key), end+1)
-			}
-			if o >= from && o != core.NoOffset {
-				last = append(last, o)
+			if k.Last >= from {
+				last = append(last, k.Last)
 			}
 			return len(last) <= maxMulti
 		})
