@@ -173,7 +173,7 @@ func TestEpoch(t *testing.T) {
 		})
 	}
 	replay := func(j *diskJournal) (got string) {
-		_, err := j.replay(1, func(pos Position, _ place, b []byte) error {
+		_, err := j.replay(1, true, func(pos Position, _ place, b []byte) error {
 			got += fmt.Sprintf("%d%s ", pos, b[frameHeader:])
 			return nil
 		})

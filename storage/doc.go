@@ -54,7 +54,8 @@
 // lacks. Then the owner of the state above (core) loads its checkpoints with Get
 // and Scan, and Recover replays to it every append, delete and note since the
 // last checkpoint; the owner ignores what is not newer than the position its own
-// checkpoint of that object carries. Segments are opened when they are first read.
+// checkpoint of that object carries. Segments are opened when they are first read, and
+// Pebble compacts nothing before Recover ends.
 //
 // # Removal
 //

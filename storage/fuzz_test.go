@@ -105,7 +105,7 @@ func FuzzJournal(f *testing.F) {
 		}
 		defer j.close()
 		last := Position(0)
-		_, err = j.replay(1, func(pos Position, p place, b []byte) error {
+		_, err = j.replay(1, true, func(pos Position, p place, b []byte) error {
 			if pos <= last {
 				return fmt.Errorf("frame %d after %d", pos, last)
 			}

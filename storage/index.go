@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -23,7 +24,30 @@ const (
 
 // index is the index store.
 type index struct {
-	db *pebble.DB
+	db          *pebble.DB
+	compactions *compactions
+}
+
+// compactions holds Pebble's compactions back until begin: while the store recovers, their reads and
+// writes would only be in the way.
+type compactions struct {
+	*pebble.ConcurrencyLimitScheduler
+	begun atomic.Bool
+}
+
+func (c *compactions) TrySchedule() (bool, pebble.CompactionGrantHandle) {
+	if !c.begun.Load() {
+		return false, nil
+	}
+	return c.ConcurrencyLimitScheduler.TrySchedule()
+}
+
+// begin lets compactions run. One that ends makes Pebble look whether another waits: so does this.
+func (c *compactions) begin() {
+	c.begun.Store(true)
+	if ok, h := c.TrySchedule(); ok {
+		h.Done()
+	}
 }
 
 // openIndex opens Pebble in dir. fatal hears of what Pebble cannot live with.
@@ -43,7 +67,8 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *i
 		Logger:                      indexLogger{log: log, fatal: fatal},
 	}
 	// The default one wakes ten times a second for ever, and outlives a failed open.
-	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	c := &compactions{ConcurrencyLimitScheduler: pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()}
+	o.Experimental.CompactionScheduler = c
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if err != nil && !errors.Is(err, pebble.ErrClosed) && !errors.Is(err, pebble.ErrCancelledCompaction) {
@@ -67,7 +92,7 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *i
 	if err != nil {
 		return nil, fmt.Errorf("storage: open index: %w", err)
 	}
-	return &index{db: db}, nil
+	return &index{db: db, compactions: c}, nil
 }
 
 // indexLogger hands Pebble's messages on. Pebble would end the process in Fatalf.

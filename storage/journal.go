@@ -27,8 +27,9 @@ type journal interface {
 	// read fills b with the frame at p again.
 	read(pos Position, p place, b []byte) error
 	// replay calls f for every frame from the position on, in order. It must come
-	// before the first propose and returns the last position.
-	replay(from Position, f func(pos Position, p place, frame []byte) error) (Position, error)
+	// before the first propose and returns the last position. Frames stay valid with keep,
+	// else until f returns.
+	replay(from Position, keep bool, f func(pos Position, p place, frame []byte) error) (Position, error)
 	// begins is the first position it had when it was opened, 1 if it had none.
 	begins() Position
 	// release says that nothing up to pos is needed any more, but for kept files.
@@ -653,10 +654,15 @@ func (j *diskJournal) closeFiles() error {
 // reading goes on behind it. If it did not, the power went before either was
 // synced, and the journal ends there. A file of a later epoch tells by its first
 // position where the recovery before it found the end.
-func (j *diskJournal) replay(from Position, f func(Position, place, []byte) error) (Position, error) {
+func (j *diskJournal) replay(from Position, keep bool, f func(Position, place, []byte) error) (Position, error) {
 	next := from
 	files := j.mu.files
 	j.mu.files = nil
+	for i, jf := range files {
+		if i+1 == len(files) || files[i+1].first > from {
+			jf.f.Prefetch(0, jf.size) // from the disk while the first ones are looked at
+		}
+	}
 	for i, jf := range files {
 		limit := ^Position(0)
 		if i+1 < len(files) {
@@ -670,6 +676,7 @@ func (j *diskJournal) replay(from Position, f func(Position, place, []byte) erro
 		}
 		j.mu.files = append(j.mu.files, jf)
 		s := newScanner(jf, jf.epoch)
+		s.reuse = !keep
 		off := int64(blockSize)
 		for {
 			fr, b, ok, err := s.frame(off)
@@ -776,6 +783,7 @@ type scanner struct {
 	at    int64    // where find found a frame
 	buf   []byte
 	base  int64
+	reuse bool // what window returned is not needed when it is called again
 }
 
 func newScanner(f *journalFile, epoch uint64) *scanner { return &scanner{f: f, epoch: epoch} }
@@ -788,7 +796,11 @@ func (s *scanner) window(off int64, n int) ([]byte, error) {
 		return s.buf[off-s.base:], nil
 	}
 	n = int(min(int64(max(n, scanBytes)), max(s.f.size-off, 0)))
-	b := make([]byte, n)
+	b := s.buf[:0]
+	if !s.reuse || cap(b) < n {
+		b = make([]byte, n)
+	}
+	b = b[:n]
 	m, err := s.f.f.ReadAt(b, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -798,7 +810,7 @@ func (s *scanner) window(off int64, n int) ([]byte, error) {
 }
 
 // frame reads the frame at off; ok tells whether there is a whole one. The bytes
-// stay valid.
+// stay valid, unless they are to be used again.
 func (s *scanner) frame(off int64) (fr frame, b []byte, ok bool, err error) {
 	if b, err = s.window(off, frameHeader); err != nil {
 		return

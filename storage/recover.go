@@ -30,7 +30,7 @@ func (s *Store) rebuild(files map[uint64]bool) error {
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	last, err := s.journal.replay(s.checkpointed+1, func(pos Position, p place, frame []byte) error {
+	last, err := s.journal.replay(s.checkpointed+1, false, func(pos Position, p place, frame []byte) error {
 		return s.reapply(pos, p, frame, pos > indexed)
 	})
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *Store) reapply(pos Position, p place, frame []byte, indexLacks bool) er
 func (s *Store) Recover(sm StateMachine) error {
 	s.sm = sm
 	if sm != nil {
-		_, err := s.journal.replay(s.checkpointed+1, func(pos Position, _ place, frame []byte) error {
+		_, err := s.journal.replay(s.checkpointed+1, true, func(pos Position, _ place, frame []byte) error {
 			r := reader{b: frame, at: frameHeader}
 			var o op
 			for r.next(&o) {
@@ -274,6 +274,7 @@ func (s *Store) Recover(sm StateMachine) error {
 	q.cycles++
 	q.instant, s.instant = &cycle{num: q.cycles}, &cycle{}
 	s.gather(&cycle{})
+	s.index.compactions.begin()
 	s.work.Add(5)
 	go s.writer()
 	go s.completer()

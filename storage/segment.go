@@ -290,18 +290,42 @@ func (s *segment) envelopes(i int, dst []stored) ([]stored, error) {
 	return dst, nil
 }
 
-// maxGap is how much dead data is read along rather than read around.
-const maxGap = 16 << 10
+// maxGap is how much that is not wanted is read along rather than read around: it is in the same
+// pages, about.
+const maxGap = 4 << 10
+
+// stretch returns how many of es, which are in order, are read at once, and where their Data ends.
+func stretch(es []stored) (n int, end int64) {
+	n, end = 1, es[0].at+int64(es[0].len)
+	for n < len(es) && es[n].file == es[0].file && es[n].at >= end && es[n].at-end <= maxGap {
+		end = es[n].at + int64(es[n].len)
+		n++
+	}
+	return n, end
+}
+
+// prefetch has the system read the Data of entries in kept files that is not in one place: all at once
+// instead of one after the other, which is ten times faster if it is on disk only.
+func (s *segment) prefetch(es []stored) {
+	for all := len(es); len(es) > 0; {
+		n, end := stretch(es)
+		if n == all {
+			return
+		}
+		if k := s.kept[es[0].file]; k != nil && k.file != nil {
+			k.file.Prefetch(es[0].at, end-es[0].at) // or else it is read later
+		}
+		es = es[n:]
+	}
+}
 
 // load reads the Data of entries, which are in order. It returns how many it
 // could: fewer than all only with an error about the one after.
 func (s *segment) load(es []stored) (int, error) {
+	s.prefetch(es)
 	for i := 0; i < len(es); {
-		j, end := i+1, es[i].at+int64(es[i].len)
-		for j < len(es) && es[j].file == es[i].file && es[j].at >= end && es[j].at-end <= maxGap {
-			end = es[j].at + int64(es[j].len)
-			j++
-		}
+		n, end := stretch(es[i:])
+		j := i + n
 		r, size, err := s.source(es[i].file)
 		if err != nil {
 			return i, err

@@ -123,6 +123,7 @@ func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more
 			}
 		}
 		if file := l.s.segments.osFile(o, o.index[i].file); file != nil {
+			o.prefetch(es)
 			for k := range es {
 				s.addFile(file, es[k].at, int64(es[k].len))
 			}
