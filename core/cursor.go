@@ -92,9 +92,8 @@ type Cursor struct {
 	ds    durableState // guarded by the sequencer
 	timer *timer       // made when it is first set, under mu
 	read  *reader      // owned by the run; nil while there is nothing in it
-	// unweighed and lasts are owned by the run; nil if there is none, or not known.
+	// unweighed is owned by the run; nil if there is none.
 	unweighed *unweighed
-	lasts     *lasts
 
 	// mu is held from lock to unlock.
 	mu struct {
@@ -119,8 +118,6 @@ type Cursor struct {
 		lastUrgent Offset // the last one that ever was in service.urgent
 		delivered  Offset // the last one handed out for the first time
 		deliveries uint64
-		lastActive int64
-		lastAck    int64
 		idleSince  int64 // unused since then
 	}
 }
@@ -134,9 +131,13 @@ type plain struct {
 	// ended: no more than next, unless it was moved back since.
 	news, looked atomic.Int64
 
+	lasts *lasts // owned by the run; nil if not known
+
 	// Guarded by the cursor's lock.
-	events  CursorEvents
-	pending int64 // matching messages never delivered; with a key index only
+	events     CursorEvents
+	pending    int64 // matching messages never delivered; with a key index only
+	lastActive int64
+	lastAck    int64
 }
 
 // service is what a cursor has while it serves somebody or something of it is unsettled. The many
@@ -514,7 +515,7 @@ type CursorState struct {
 	Redelivering    int // unsettled messages with more than one attempt, exhausted ones included
 	Pending         int64
 	Subscriptions   int
-	LastActive      int64 // of a delivery; 0 = never
+	LastActive      int64 // of a delivery; 0 = never, or a queue's
 	LastAck         int64
 }
 
@@ -530,12 +531,13 @@ func (c *Cursor) State() CursorState {
 	defer c.unlock()
 	st := CursorState{
 		LastDelivered: c.mu.delivered, Deliveries: c.mu.deliveries,
-		Subscriptions: len(c.mu.subs), LastActive: c.mu.lastActive, LastAck: c.mu.lastAck,
+		Subscriptions: len(c.mu.subs),
+	}
+	if p := c.plain; p != nil {
+		st.LastActive, st.LastAck, st.Pending = p.lastActive, p.lastAck, p.pending
 	}
 	if pending >= 0 {
 		st.Pending = pending
-	} else if c.plain != nil {
-		st.Pending = c.plain.pending
 	}
 	if c.mu.next < c.mu.seen && c.q == nil { // delivered before the restart, not looked at since
 		again := c.again()

@@ -173,8 +173,12 @@ func (c *Cursor) snapshot(set func(part, value []byte)) {
 	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
 	b = binary.AppendUvarint(b, uint64(max(c.mu.seen, 0)))
 	b = binary.AppendUvarint(b, c.mu.deliveries)
-	b = binary.AppendUvarint(b, uint64(c.mu.lastActive))
-	b = binary.AppendUvarint(b, uint64(c.mu.lastAck))
+	var active, ack int64
+	if c.plain != nil {
+		active, ack = c.plain.lastActive, c.plain.lastAck
+	}
+	b = binary.AppendUvarint(b, uint64(active))
+	b = binary.AppendUvarint(b, uint64(ack))
 	b = binary.AppendVarint(b, int64(c.mu.low.at))
 	b = binary.AppendUvarint(b, c.mu.low.number)
 	b = binary.AppendUvarint(b, uint64(c.mu.flights.live))
@@ -211,7 +215,10 @@ func (c *Cursor) restore(_, value []byte) error {
 	c.mu.delivered = Offset(d.uvarint()) - 1
 	c.mu.seen = max(Offset(d.uvarint()), c.mu.delivered+1)
 	c.mu.deliveries = d.uvarint()
-	c.mu.lastActive, c.mu.lastAck = int64(d.uvarint()), int64(d.uvarint())
+	active, ack := int64(d.uvarint()), int64(d.uvarint())
+	if c.plain != nil {
+		c.plain.lastActive, c.plain.lastAck = active, ack
+	}
 	c.mu.low = floor{Offset(d.varint()), d.uvarint()}
 	c.mu.lowNoted = c.mu.low
 	if c.q == nil {

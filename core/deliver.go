@@ -455,14 +455,14 @@ const lastsFew = 1 << 16
 
 // pickLasts is matching for what is delivered before lastsEnd.
 func (c *Cursor) pickLasts(from, to Offset, filters []string, lastsEnd Offset) (os []Offset, scanned Offset) {
-	if l := c.lasts; l == nil || l.epoch != c.read.epoch {
-		c.lasts = &lasts{epoch: c.read.epoch}
-		c.lasts.all, c.lasts.few = c.p.keys.lasts(filters, lastsEnd, lastsFew)
+	if l := c.plain.lasts; l == nil || l.epoch != c.read.epoch {
+		c.plain.lasts = &lasts{epoch: c.read.epoch}
+		c.plain.lasts.all, c.plain.lasts.few = c.p.keys.lasts(filters, lastsEnd, lastsFew)
 	}
-	if !c.lasts.few {
+	if !c.plain.lasts.few {
 		return c.p.keys.matchingLasts(filters, lastsEnd, from, min(to, from+scanAhead), readAheadEntries)
 	}
-	all := c.lasts.all
+	all := c.plain.lasts.all
 	i, _ := slices.BinarySearch(all, from)
 	j, _ := slices.BinarySearch(all, to)
 	if n := i + readAheadEntries; n < j {
@@ -474,8 +474,8 @@ func (c *Cursor) pickLasts(from, to Offset, filters []string, lastsEnd Offset) (
 // superseded reports whether a message with that key is passed over since another one is the last one of its key.
 // Requires: mu.
 func (c *Cursor) superseded(k []byte, o Offset) bool {
-	if o < c.mu.lastsEnd && c.lasts != nil && c.lasts.few && c.lasts.epoch == c.mu.epoch {
-		_, listed := slices.BinarySearch(c.lasts.all, o)
+	if o < c.mu.lastsEnd && c.plain.lasts != nil && c.plain.lasts.few && c.plain.lasts.epoch == c.mu.epoch {
+		_, listed := slices.BinarySearch(c.plain.lasts.all, o)
 		return !listed
 	}
 	return c.outdated(k, o)
@@ -490,7 +490,7 @@ func (c *Cursor) readMatching(from, end Offset, filters []string, lastsEnd Offse
 		os, scanned = c.pickLasts(from, min(end, lastsEnd), filters, lastsEnd)
 	} else {
 		os, scanned = c.p.keys.matching(filters, from, min(end, from+scanAhead), readAheadEntries)
-		c.lasts = nil
+		c.plain.lasts = nil
 	}
 	r.forget()
 	r.from = scanned
@@ -766,7 +766,9 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 	redelivered := attempts > 0 || f != nil && f.number > 0
 	attempts++
 	c.mu.deliveries++
-	c.mu.lastActive = w.now
+	if c.plain != nil {
+		c.plain.lastActive = w.now
+	}
 	if first {
 		if level == 0 { // in its order
 			c.mu.delivered = max(c.mu.delivered, o)

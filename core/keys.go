@@ -10,7 +10,7 @@ const (
 	keyClean     = 'z' // there if the last run ended by Close
 	keyNamespace = 'n' // id -> namespaceRecord
 	keyStream    = 's' // namespace id, stream id -> streamRecord
-	keyQueue     = 'q' // namespace id, queue id -> queueRecord
+	keyQueue     = 'q' // namespace id, queue id -> queue, see queueVersion
 	keyCursor    = 'c' // stream id, cursor id -> cursorRecord
 	keyState     = 'k' // owner id, part -> position, state: the checkpoints
 	keyExchange  = 'x' // namespace id, name -> exchange

@@ -101,7 +101,9 @@ func (c *Cursor) settled(tx *Tx, done []Offset) {
 		c.unlock()
 		return
 	}
-	c.mu.lastAck = tx.Now()
+	if c.plain != nil {
+		c.plain.lastAck = tx.Now()
+	}
 	if c.mu.blocked {
 		c.mu.blocked = false
 		tx.wakeAfter(c)
