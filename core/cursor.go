@@ -260,7 +260,7 @@ func (s *Stream) CreateCursor(tx *Tx, c CursorConfig, ev CursorEvents) (*Cursor,
 	case StartLastPerKey:
 		if p.keys != nil {
 			lastsEnd = next
-			_, next = p.keys.countLasts(c.Filters, 0, next)
+			_, next = p.keys.countLasts(c.Filters, next, 0, next)
 		}
 	}
 	cur.start(next, lastsEnd)
@@ -305,8 +305,8 @@ func (c *Cursor) recount() {
 // between counts the messages in [from, to) that are to be delivered, settled ones included. Requires: mu, a
 // key index, and the sequencer for an exact answer.
 func (c *Cursor) between(from, to Offset) (n int64) {
-	if end := min(c.mu.lastsEnd, to); from < end {
-		n, _ = c.p.keys.countLasts(c.mu.cfg.Filters, from, end)
+	if end := c.mu.lastsEnd; from < min(end, to) {
+		n, _ = c.p.keys.countLasts(c.mu.cfg.Filters, end, from, min(end, to))
 		from = end
 	}
 	if from < to {

@@ -331,12 +331,14 @@ func (m *indexModel) check(t *rapid.T, keys int, name func(i int) string, draw f
 		if got, _ := x.matchingLasts(ps, end, from, end, 1<<20); !slices.Equal(got, all) {
 			t.Fatalf("matchingLasts(%q, %d, %d) %v, want %v", ps, from, end, got, all)
 		}
-		first := end
+		to := Offset(draw(int(end), "to"))
+		all = slices.DeleteFunc(all, func(o Offset) bool { return o >= to })
+		first := to
 		if len(all) > 0 {
 			first = all[0]
 		}
-		if n, o := x.countLasts(ps, from, end); n != int64(len(all)) || o != first {
-			t.Fatalf("countLasts(%q, %d, %d) %d %d, want %d %d", ps, from, end, n, o, len(all), first)
+		if n, o := x.countLasts(ps, end, from, to); n != int64(len(all)) || o != first {
+			t.Fatalf("countLasts(%q, %d, %d, %d) %d %d, want %d %d", ps, end, from, to, n, o, len(all), first)
 		}
 		want := NoOffset
 		if all = m.offsets(ps, 0, m.log.next); len(all) > 0 {

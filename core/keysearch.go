@@ -376,13 +376,13 @@ func (x *keyIndex) isLast(key []byte, o, end Offset) bool {
 }
 
 // countLasts counts the keys that match one of the patterns (none = all) and whose last message before end is
-// at or after from, and returns the first of those messages, end if there is none.
-func (x *keyIndex) countLasts(patterns []string, from, end Offset) (n int64, first Offset) {
+// in [from, to), and returns the first of those messages, to if there is none.
+func (x *keyIndex) countLasts(patterns []string, end, from, to Offset) (n int64, first Offset) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	first = end
+	first = to
 	x.eachKey(patterns, func(id uint32) {
-		if o := x.lastBelow(id, end); o >= from && o != NoOffset {
+		if o := x.lastBelow(id, end); o >= from && o < to && o != NoOffset {
 			n++
 			first = min(first, o)
 		}

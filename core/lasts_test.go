@@ -8,7 +8,7 @@ import (
 )
 
 // A cursor that starts at the last message of each key delivers these, in order, then what came after it was
-// made, over a restart too: whether they are few enough to be listed or not.
+// made, over restarts and crashes too: whether they are few enough to be listed or not.
 func TestLastPerKey(t *testing.T) {
 	for _, keys := range []int{100, lastsFew + 1000} {
 		t.Run(fmt.Sprint(keys), func(t *testing.T) { testLastPerKey(t, keys) })
@@ -85,13 +85,21 @@ func testLastPerKey(t *testing.T, keys int) {
 	if n := c.State().Pending; n != int64(len(want)) {
 		t.Fatalf("%d are pending after changes, want %d", n, len(want))
 	}
-	take(c, keys/2)
-	h.close()
-	h.open()
-	s = h.ns.Stream(defaultRealm, "s")
-	c = s.Cursor("c")
-	if n := c.State().Pending; n != int64(len(want)) {
-		t.Fatalf("%d are pending after a restart, want %d", n, len(want))
+	for _, crash := range []bool{true, false} {
+		take(c, keys/3)
+		h.rest()
+		fs := h.fs
+		if crash { // before any checkpoint
+			fs = fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+		}
+		h.close()
+		h.fs = fs
+		h.open()
+		s = h.ns.Stream(defaultRealm, "s")
+		c = s.Cursor("c")
+		if n := c.State().Pending; n != int64(len(want)) {
+			t.Fatalf("%d are pending after a restart, want %d", n, len(want))
+		}
 	}
 	take(c, keys*3)
 	if len(want) > 0 {
