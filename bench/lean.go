@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -138,7 +138,7 @@ func (l *lean) drain(n int, ack bool) error {
 // publish sends load's messages to the keys in turn, and returns how long each
 // confirm took, sampled.
 func (l *lean) publish(o load, exchange string, keys []string) ([]time.Duration, error) {
-	messages := make([][]byte, len(keys))
+	messages := make([]publication, len(keys))
 	for i, key := range keys {
 		messages[i] = message(o, exchange, key)
 	}
@@ -161,7 +161,7 @@ func (l *lean) publish(o load, exchange string, keys []string) ([]time.Duration,
 		out = out[:0]
 		now := time.Now()
 		for ; room > 0 && i < o.n && len(out) < 32<<10; room-- {
-			out = append(out, messages[i%len(messages)]...)
+			out = messages[i%len(messages)].append(out, i)
 			i++
 			c.sent[i] = now
 		}
@@ -174,10 +174,10 @@ func (l *lean) publish(o load, exchange string, keys []string) ([]time.Duration,
 }
 
 // pour sends n messages that nobody confirms.
-func (l *lean) pour(messages [][]byte, n int) error {
+func (l *lean) pour(messages []publication, n int) error {
 	out := make([]byte, 0, 64<<10)
 	for i := range n {
-		out = append(out, messages[i%len(messages)]...)
+		out = messages[i%len(messages)].append(out, i)
 		if len(out) >= 32<<10 || i == n-1 {
 			if _, err := l.c.Write(out); err != nil {
 				return err
@@ -188,8 +188,21 @@ func (l *lean) pour(messages [][]byte, n int) error {
 	return nil
 }
 
-// message is a publish with its content, ready to be sent.
-func message(o load, exchange, key string) []byte {
+// publication is a publish with its content, ready to be sent.
+type publication struct {
+	frames []byte
+	body   int // where the body begins
+}
+
+// append adds the i-th message to b. No two bodies are the same: what is might be stored once.
+func (p publication) append(b []byte, i int) []byte {
+	at := len(b) + p.body
+	b = append(b, p.frames...)
+	binary.BigEndian.PutUint64(b[at:], uint64(i))
+	return b
+}
+
+func message(o load, exchange, key string) publication {
 	mode := byte(1)
 	if o.persistent {
 		mode = wire.Persistent
@@ -198,9 +211,8 @@ func message(o load, exchange, key string) []byte {
 	header := []byte{0, wire.ClassBasic, 0, 0, 0, 0, 0, 0, byte(o.size >> 24), byte(o.size >> 16), byte(o.size >> 8), byte(o.size),
 		wire.HasDeliveryMode >> 8, wire.HasDeliveryMode & 0xff, mode}
 	b = wire.AppendFrame(b, wire.FrameHeader, 1, header)
-	// Bodies for different keys differ: what is the same is stored once at times.
-	body := bytes.Repeat([]byte(key), o.size/max(len(key), 1)+1)[:o.size]
-	return wire.AppendBody(b, 1, body, leanFrameMax)
+	const end = 1 // of a frame, in octets
+	return publication{wire.AppendBody(b, 1, make([]byte, o.size), leanFrameMax), len(b) + wire.FrameExtra - end}
 }
 
 // confirms is what a publisher awaits.

@@ -99,7 +99,7 @@ func (a *amqpClient) wake(i int) error {
 	if err := a.call(wire.AppendMethod(nil, 1, &wire.BasicConsume{Queue: q, NoAck: true}), (&wire.BasicConsumeOk{}).ID()); err != nil {
 		return err
 	}
-	a.publish = message(load{size: 100}, "", q)
+	a.publish = message(load{size: 100}, "", q).frames
 	return nil
 }
 
