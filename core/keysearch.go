@@ -266,9 +266,21 @@ func matches(pattern, key string) bool {
 // the patterns, in order, and where it stopped looking.
 func (x *keyIndex) matching(patterns []string, from, to Offset, most int) (os []Offset, next Offset) {
 	m := x.matcher(patterns)
+	return x.pick(from, to, most, func(_ Offset, id uint32) bool { return m.matches(id) })
+}
+
+// matchingLasts is matching for the messages that are the last ones of their keys before end.
+func (x *keyIndex) matchingLasts(patterns []string, end, from, to Offset, most int) (os []Offset, next Offset) {
+	m := x.matcher(patterns)
+	return x.pick(from, to, most, func(o Offset, id uint32) bool { return m.matches(id) && x.lastBelow(id, end) == o })
+}
+
+// pick returns up to most live messages in [from, to) that are wanted, in order, and where it stopped looking. wanted
+// runs with mu held for reading.
+func (x *keyIndex) pick(from, to Offset, most int, wanted func(o Offset, id uint32) bool) (os []Offset, next Offset) {
 	next = to
 	x.scan(from, to, func(o Offset, id uint32) bool {
-		if !m.matches(id) {
+		if !wanted(o, id) {
 			return true
 		}
 		if len(os) == most {
@@ -416,22 +428,4 @@ func (x *keyIndex) lasts(patterns []string, end Offset, most int) (all []Offset,
 	}
 	slices.Sort(all)
 	return slices.Compact(all), true
-}
-
-// matchingLasts is matching for the messages that are the last ones of their keys before end.
-func (x *keyIndex) matchingLasts(patterns []string, end, from, to Offset, most int) (os []Offset, next Offset) {
-	m := x.matcher(patterns)
-	next = to
-	x.scan(from, to, func(o Offset, id uint32) bool {
-		if !m.matches(id) || x.lastBelow(id, end) != o {
-			return true
-		}
-		if len(os) == most {
-			next = o
-			return false
-		}
-		os = append(os, o)
-		return true
-	})
-	return os, next
 }
