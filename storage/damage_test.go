@@ -157,9 +157,10 @@ func TestDamage(t *testing.T) { eachSeed(t, 200, runDamage) }
 // TestEpoch leaves whole frames of an earlier epoch behind the end of a reused file.
 func TestEpoch(t *testing.T) {
 	fs := vfs.NewMem()
-	log := testOptions(fs).Log
+	o := testOptions(fs)
+	o.JournalFileBytes, o.JournalBytes, o.Durability = 64<<10, 256<<10, OS
 	open := func() *diskJournal {
-		j, err := openJournal(fs, "j", 64<<10, 4, OS, log, nil, nil)
+		j, err := openJournal(&o, "j", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,9 @@ func FuzzJournal(f *testing.F) {
 		w, _ := fs.Create("data/journal/000001.journal", vfs.WriteCategoryUnspecified)
 		w.Write(bytes.Clone(file))
 		w.Close()
-		j, err := openJournal(fs, "data/journal", 1<<20, 2, Sync, testOptions(fs).Log, nil, func(string) {})
+		o := testOptions(fs)
+		o.JournalFileBytes = 1 << 20
+		j, err := openJournal(&o, "data/journal", nil, func(string) {})
 		if err != nil {
 			t.Fatal(err)
 		}

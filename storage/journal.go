@@ -164,9 +164,9 @@ type diskJournal struct {
 	broken atomic.Pointer[error] // a sync failed: none is tried again
 	held   atomic.Int64          // bytes of the files before the current one
 	used   atomic.Int64          // bytes of the current one
-	// Files are being kept: new ones are not written in advance, which would be to
-	// write everything twice after all.
-	keeping atomic.Bool
+	// Files that are filled faster are going to be kept (keep.go): none is written in advance
+	// then, which would be to write everything twice after all.
+	copyRate int64
 
 	failed func(error)       // hears of a sync that failed in the background
 	remove func(name string) // removes a file before long
@@ -179,6 +179,8 @@ type diskJournal struct {
 		named     uint64 // number in the last file name
 		preparing bool   // or failed to, since the current file was begun
 		noSpare   bool   // it failed
+		due       int64  // how much of the file that is prepared should be written by now
+		more      sync.Cond
 		closed    bool
 		timer     *time.Timer // of the background sync, if one is due
 	}
@@ -189,8 +191,13 @@ var zeros [blockSize]byte
 
 // openJournal opens the files in dir, but for those of kept: of these only the ones that
 // may have to be replayed.
-func openJournal(fs vfs.FS, dir string, fileSize int64, keep int, mode Durability, log *slog.Logger, kept map[uint64]bool, remove func(name string)) (*diskJournal, error) {
-	j := &diskJournal{fs: fs, dir: dir, fileSize: fileSize, keep: keep, mode: mode, log: log, remove: remove}
+func openJournal(o *Options, dir string, kept map[uint64]bool, remove func(name string)) (*diskJournal, error) {
+	fs := o.FS
+	j := &diskJournal{
+		fs: fs, dir: dir, fileSize: o.JournalFileBytes, keep: int(max(o.JournalBytes/o.JournalFileBytes, 2)),
+		mode: o.Durability, copyRate: o.copyRate, log: o.Log, remove: remove,
+	}
+	j.mu.more.L = &j.mu
 	if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -396,6 +403,7 @@ func (j *diskJournal) roll(first Position) error {
 	j.cur, j.off = f, blockSize
 	j.mu.preparing = j.mu.preparing && !j.mu.noSpare
 	j.mu.noSpare = false
+	j.advance(j.fileSize)
 	j.used.Store(blockSize)
 	return nil
 }
@@ -426,11 +434,13 @@ func syncDir(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// prepare writes the next file in the background unless there is one.
+// prepare has the next file written in the background, unless there is one, while the second half
+// of the current one fills.
 func (j *diskJournal) prepare() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.keeping.Load() || j.mu.preparing || j.mu.closed || len(j.mu.free) > 0 || len(j.mu.files) > j.keep {
+	j.advance(fillAhead * (j.off - j.fileSize/2))
+	if j.mu.preparing || j.mu.closed || len(j.mu.free) > 0 || len(j.mu.files) > j.keep || j.fast() {
 		return
 	}
 	j.mu.preparing = true
@@ -456,29 +466,61 @@ func (j *diskJournal) prepare() {
 	})
 }
 
+// fast reports whether the current file is filled so fast that it is going to be kept.
+func (j *diskJournal) fast() bool {
+	return float64(j.off) > float64(j.copyRate)*time.Since(j.cur.began).Seconds()
+}
+
+const (
+	// fillAhead is how many bytes of the next file are written for each of the current one: so it is
+	// there before it is needed.
+	fillAhead = 3
+	// fillLeast and fillMost bound what is written between two syncs. All at once would take a
+	// tenth of a second, in which the journal's own syncs take ten times as long.
+	fillLeast = 256 << 10
+	fillMost  = 4 << 20
+)
+
+// advance lets fill go on. Requires: j.mu is held.
+func (j *diskJournal) advance(due int64) {
+	j.mu.due = due
+	j.mu.more.Signal()
+}
+
 // fill writes a file once, so that the journal overwrites blocks that exist: that
-// is several times faster than extending a file.
+// is several times faster than extending a file. It goes as fast as the current file fills.
 func (j *diskJournal) fill(f *journalFile) error {
-	b := make([]byte, min(j.fileSize, 256<<10))
+	b := make([]byte, min(j.fileSize, fillLeast))
 	for f.size < j.fileSize {
-		j.mu.Lock()
-		closed := j.mu.closed
-		j.mu.Unlock()
-		if closed {
-			return errors.New("closing")
-		}
-		n, err := f.f.WriteAt(b[:min(j.fileSize-f.size, int64(len(b)))], f.size)
+		due, err := j.awaitDue(f.size)
 		if err != nil {
 			return err
 		}
-		f.size += int64(n)
-		if f.size%(4<<20) == 0 {
-			if err := f.f.SyncData(); err != nil {
+		for f.size < due {
+			n, err := f.f.WriteAt(b[:min(due-f.size, int64(len(b)))], f.size)
+			if err != nil {
 				return err
 			}
+			f.size += int64(n)
+		}
+		if err := f.f.SyncData(); err != nil {
+			return err
 		}
 	}
-	return f.f.SyncData()
+	return nil
+}
+
+// awaitDue waits until more than size should be written, and returns how much.
+func (j *diskJournal) awaitDue(size int64) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.mu.due < min(size+fillLeast, j.fileSize) && !j.mu.closed {
+		j.mu.more.Wait()
+	}
+	if j.mu.closed {
+		return 0, errors.New("closing")
+	}
+	return min(j.mu.due, size+fillMost, j.fileSize), nil
 }
 
 func (j *diskJournal) syncFile(f *journalFile) error {
@@ -537,7 +579,6 @@ func (j *diskJournal) release(pos Position) error {
 		f := j.mu.files[0]
 		j.mu.files = j.mu.files[1:]
 		j.held.Add(-f.used)
-		j.keeping.Store(f.kept)
 		gone = append(gone, f)
 	}
 	j.mu.Unlock()
@@ -632,6 +673,7 @@ func (j *diskJournal) oldest() Position {
 func (j *diskJournal) close() error {
 	j.mu.Lock()
 	j.mu.closed = true
+	j.mu.more.Signal()
 	if j.mu.timer != nil && j.mu.timer.Stop() {
 		j.work.Done()
 	}

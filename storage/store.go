@@ -212,8 +212,7 @@ func (s *Store) open() error {
 		return err
 	}
 	journalDir := o.FS.PathJoin(o.Dir, "journal")
-	keep := int(max(o.JournalBytes/o.JournalFileBytes, 2))
-	j, err := openJournal(o.FS, journalDir, o.JournalFileBytes, keep, o.Durability, o.Log, s.keptNames(), s.remover.add)
+	j, err := openJournal(o, journalDir, s.keptNames(), s.remover.add)
 	if err != nil {
 		return fmt.Errorf("storage: open journal: %w", err)
 	}
