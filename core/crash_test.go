@@ -215,6 +215,9 @@ func (h *harness) churn(rng *rand.Rand) {
 	defer tx.Commit()
 	for range rng.IntN(20) {
 		e := Entry{Key: fmt.Appendf(nil, "a.%d", rng.IntN(30))}
+		if rng.IntN(6) == 0 {
+			e.Count = int32(rng.IntN(6))
+		}
 		if rng.IntN(50) == 0 {
 			e.Key = nil
 		}

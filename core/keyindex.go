@@ -194,9 +194,9 @@ func (x *keyIndex) removed(from, to Offset) {
 
 // key is the key of the live message at o.
 func (x *keyIndex) key(o Offset) (string, bool) {
-	r := x.at(o)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	r := x.at(o)
 	if !x.holds(r.id) || !x.log.Retains(o) {
 		return "", false
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"trivium/internal/names"
 )
 
 // The index finds the keys that match a pattern, in order, as if it looked at each.
@@ -59,10 +61,10 @@ func TestManyKeys(t *testing.T) {
 		x.add(Offset(i), fmt.Appendf(nil, "customer.%d.cart", i))
 	}
 	for more := true; more; more = x.unfinished() {
-		x.snapshot(func(_, _ []byte) {})
+		x.snapshot(snapshotRows, func(_, _ []byte) {})
 		x.written()
 	}
-	*x.cache = pageCache{}
+	x.cache.clear()
 	if each := (int64(heapInUse()) - before) / n; each > bound {
 		t.Errorf("a key takes %d bytes, not %d", each, bound)
 	}
@@ -112,11 +114,28 @@ func (l *fakeLog) Bitmap(from Offset, dst []uint64) {
 
 // indexModel is a key index beside a plain map, and the rows that its checkpoints have written.
 type indexModel struct {
+	t      *rapid.T
+	keys   int
 	log    *fakeLog
 	x      *keyIndex
 	rows   map[string][]byte
 	cache  *pageCache
 	replay Offset // what the rows lack, at most
+}
+
+func (m *indexModel) draw(most int, label string) int {
+	return rapid.IntRange(0, most).Draw(m.t, label)
+}
+
+// name is a key's; some are long, one is empty.
+func (m *indexModel) name(i int) string {
+	switch {
+	case i == 2:
+		return ""
+	case i%17 == 5:
+		return fmt.Sprintf("%c.%d", 'a'+i%3, i) + strings.Repeat("x", longName)
+	}
+	return fmt.Sprintf("%c.%d", 'a'+i%3, i)
 }
 
 func (m *indexModel) open() {
@@ -136,6 +155,15 @@ func (m *indexModel) offsets(patterns []string, from, to Offset) (os []Offset) {
 	return os
 }
 
+// byKey are the live messages before end of each key, in order.
+func (m *indexModel) byKey(end Offset) map[string][]Offset {
+	all := map[string][]Offset{}
+	for _, o := range m.offsets(nil, 0, end) {
+		all[m.log.live[o]] = append(all[m.log.live[o]], o)
+	}
+	return all
+}
+
 // lasts are the last messages before end of the keys that match, in order.
 func (m *indexModel) lasts(patterns []string, end Offset) (os []Offset) {
 	last := map[string]Offset{}
@@ -147,7 +175,7 @@ func (m *indexModel) lasts(patterns []string, end Offset) (os []Offset) {
 
 // restart restores an index from what a crash has left of the last checkpoint.
 func (m *indexModel) restart() {
-	*m.cache = pageCache{}
+	m.cache.clear()
 	m.open()
 	for _, part := range slices.Sorted(maps.Keys(m.rows)) {
 		m.x.restore([]byte(part), m.rows[part])
@@ -160,124 +188,152 @@ func (m *indexModel) restart() {
 	}
 }
 
-// An index answers like a plain map of what is live, whatever was added, removed, written, and lost in crashes.
-func TestKeyIndex(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := &indexModel{log: &fakeLog{live: map[Offset]string{}}, rows: map[string][]byte{}, cache: new(pageCache)}
-		m.open()
-		keys := rapid.SampledFrom([]int{1, 3, 40, 1000}).Draw(t, "keys")
-		name := func(i int) string {
-			n := fmt.Sprintf("%c.%d", 'a'+i%3, i)
-			if i%17 == 5 {
-				n += strings.Repeat("x", longName)
-			}
-			return n
+func (m *indexModel) add(k string) {
+	m.log.live[m.log.next] = k
+	m.log.next++
+	m.x.add(m.log.next-1, []byte(k))
+}
+
+func (m *indexModel) remove(o Offset) {
+	k, ok := m.x.remove(o)
+	if want, there := m.log.live[o]; ok != there || k != want {
+		m.t.Fatalf("remove(%d) %.20q, want %.20q", o, k, want)
+	}
+	delete(m.log.live, o)
+	m.x.removed(o, o+1)
+}
+
+// change has messages come and go.
+func (m *indexModel) change() {
+	switch m.draw(7, "what") {
+	case 0, 1, 2: // messages come
+		seed := m.draw(1<<20, "seed")
+		for i := range m.draw(3*pageLen, "n") {
+			m.add(m.name((seed + i*i) % m.keys))
 		}
-		draw := func(most int, label string) int { return rapid.IntRange(0, most).Draw(t, label) }
-		remove := func(o Offset) {
-			k, ok := m.x.remove(o)
-			if want, there := m.log.live[o]; ok != there || k != want {
-				t.Fatalf("remove(%d) %.20q, want %.20q", o, k, want)
+	case 3: // a page becomes full
+		for m.log.next%pageLen != 0 {
+			m.add(m.name(int(m.log.next) % m.keys))
+		}
+	case 4: // some go
+		every, from := 1+m.draw(5, "every"), Offset(m.draw(int(m.log.next), "from"))
+		for _, o := range m.offsets(nil, from, from+Offset(m.draw(2*pageLen, "range"))) {
+			if int(o)%every == 0 {
+				m.remove(o)
 			}
+		}
+	case 5: // the last ones go
+		lasts := m.lasts(nil, m.log.next)
+		for _, o := range lasts[:m.draw(min(len(lasts), 20), "lasts")] {
+			m.remove(o)
+		}
+	case 6: // the first one of a key goes
+		k, want := m.name(m.draw(m.keys-1, "key")), NoOffset
+		if all := m.byKey(m.log.next)[k]; len(all) > 0 {
+			want = all[0]
+		}
+		o := m.x.first([]byte(k))
+		if o != want {
+			m.t.Fatalf("first of %q %d, want %d", k, o, want)
+		}
+		if o != NoOffset {
+			m.x.removeOf([]byte(k), o)
 			delete(m.log.live, o)
 			m.x.removed(o, o+1)
 		}
-		for range draw(40, "steps") {
-			switch draw(8, "what") {
-			case 0, 1, 2: // messages come
-				seed := draw(1<<20, "seed")
-				for i := range draw(3*pageLen, "n") {
-					k := name((seed + i*i) % keys)
-					m.log.live[m.log.next] = k
-					m.log.next++
-					m.x.add(m.log.next-1, []byte(k))
-				}
-			case 3: // some go
-				every, from := 1+draw(5, "every"), Offset(draw(int(m.log.next), "from"))
-				for _, o := range m.offsets(nil, from, from+Offset(draw(2*pageLen, "range"))) {
-					if int(o)%every == 0 {
-						remove(o)
-					}
-				}
-			case 4: // the last ones go
-				for _, o := range m.lasts(nil, m.log.next)[:draw(min(len(m.lasts(nil, m.log.next)), 20), "lasts")] {
-					remove(o)
-				}
-			case 5: // the first one of a key goes
-				k := name(draw(keys-1, "key"))
-				want := NoOffset
-				if all := m.offsets([]string{k}, 0, m.log.next); len(all) > 0 {
-					want = all[0]
-				}
-				o := m.x.first([]byte(k))
-				if o != want {
-					t.Fatalf("first of %q %d, want %d", k, o, want)
-				}
-				if o != NoOffset {
-					m.x.removeOf([]byte(k), o)
-					delete(m.log.live, o)
-					m.x.removed(o, o+1)
-				}
-			case 6: // trimmed
-				before := Offset(draw(int(m.log.next), "before"))
-				for _, o := range m.offsets(nil, 0, before) {
-					m.x.remove(o)
-				}
-				maps.DeleteFunc(m.log.live, func(o Offset, _ string) bool { return o < before })
-				m.x.removed(0, before)
-			case 7, 8: // written, or only in part
-				torn := draw(3, "torn") == 0
-				m.checkpoint(func(rows int) int {
-					if torn {
-						return draw(rows, "rows")
-					}
-					return rows
-				})
-				if torn || draw(3, "crash") == 0 {
-					m.restart()
-				}
-			}
+	case 7: // trimmed
+		before := Offset(m.draw(int(m.log.next), "before"))
+		for _, o := range m.offsets(nil, 0, before) {
+			m.x.remove(o)
 		}
-		m.check(t, keys, name, draw)
-		m.restart()
-		m.check(t, keys, name, draw)
-		m.checkpoint(func(rows int) int { return rows })
-		for part := range m.rows {
-			if part[0] != partKeyPage {
-				continue
-			}
-			no := Offset(binary.BigEndian.Uint64([]byte(part[1:])))
-			if no != m.x.held.tail && len(m.offsets(nil, no*pageLen, (no+1)*pageLen)) == 0 {
-				t.Fatalf("page %d is stored and holds nothing", no)
-			}
-		}
-	})
+		maps.DeleteFunc(m.log.live, func(o Offset, _ string) bool { return o < before })
+		m.x.removed(0, before)
+	}
 }
 
-// checkpoint writes so many of the rows that there are.
-func (m *indexModel) checkpoint(some func(rows int) int) {
+// checkpoint writes a checkpoint in rounds, between which messages come and go, or only the first rows of it.
+func (m *indexModel) checkpoint(changing, torn bool) {
 	m.x.written()
 	type row struct {
 		part string
 		v    []byte
 	}
 	var rows []row
+	begun, most := m.log.next, 1+m.draw(8, "most")
 	for more := true; more; more = m.x.unfinished() {
-		m.x.snapshot(func(part, v []byte) { rows = append(rows, row{string(part), v}) })
+		m.x.snapshot(most, func(part, v []byte) { rows = append(rows, row{string(part), v}) })
+		if changing && m.x.unfinished() && m.draw(1, "between") == 1 {
+			m.change()
+		}
 	}
-	n := some(len(rows))
+	n := len(rows)
+	if torn {
+		n = m.draw(n, "rows")
+	}
 	for _, r := range rows[:n] {
 		if m.rows[r.part] = r.v; r.v == nil {
 			delete(m.rows, r.part)
 		}
 	}
-	if n == len(rows) {
-		m.replay = m.log.next
+	if !torn {
+		m.replay = begun
 	}
 }
 
-func (m *indexModel) check(t *rapid.T, keys int, name func(i int) string, draw func(most int, label string) int) {
-	x := m.x
+// checkStored sees to it that nothing is kept that is not needed: after two checkpoints without a change between.
+func (m *indexModel) checkStored() {
+	for part := range m.rows {
+		if part[0] != partKeyPage {
+			continue
+		}
+		no := Offset(binary.BigEndian.Uint64([]byte(part[1:])))
+		if no != m.x.held.tail && len(m.offsets(nil, no*pageLen, (no+1)*pageLen)) == 0 {
+			m.t.Fatalf("page %d is stored and holds nothing", no)
+		}
+	}
+	for no := range m.x.held.pages {
+		if no != m.x.held.tail {
+			m.t.Fatalf("page %d is held although it is stored, the last one is %d", no, m.x.held.tail)
+		}
+	}
+}
+
+// An index answers like a plain map of what is live, whatever was added, removed, written, and lost in crashes.
+func TestKeyIndex(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &indexModel{t: t, log: &fakeLog{live: map[Offset]string{}}, rows: map[string][]byte{}, cache: new(pageCache)}
+		m.keys = rapid.SampledFrom([]int{1, 3, 40, 1000}).Draw(t, "keys")
+		m.open()
+		for range m.draw(40, "steps") {
+			switch m.draw(5, "step") {
+			case 0, 1, 2:
+				m.change()
+			case 3:
+				m.checkpoint(true, false)
+			case 4: // a crash, perhaps during a checkpoint
+				if m.draw(1, "torn") == 1 {
+					m.checkpoint(true, true)
+				}
+				m.restart()
+			case 5: // others need the room
+				m.cache.clear()
+			}
+		}
+		m.check()
+		for range 2 {
+			m.checkpoint(false, false)
+		}
+		m.x.written()
+		m.checkStored()
+		m.cache.clear()
+		m.check()
+		m.restart()
+		m.check()
+	})
+}
+
+func (m *indexModel) check() {
+	t, x, draw := m.t, m.x, m.draw
 	if x.total != int64(len(m.log.live)) {
 		t.Fatalf("%d messages, want %d", x.total, len(m.log.live))
 	}
@@ -289,9 +345,10 @@ func (m *indexModel) check(t *rapid.T, keys int, name func(i int) string, draw f
 	}
 	end := Offset(draw(int(m.log.next), "end"))
 	from := Offset(draw(int(m.log.next), "from"))
-	for i := range keys {
-		k := name(i)
-		all := m.offsets([]string{k}, 0, end)
+	byKey := m.byKey(end)
+	for i := range m.keys {
+		k := m.name(i)
+		all := byKey[k]
 		want := KeyState{Last: NoOffset, Messages: int64(len(all))}
 		if len(all) > 0 {
 			want.Last = all[len(all)-1]
@@ -303,14 +360,14 @@ func (m *indexModel) check(t *rapid.T, keys int, name func(i int) string, draw f
 			t.Fatalf("offsetsOf(%q, %d) %v, want %v", k, end, got, all)
 		}
 		next := NoOffset
-		if os := m.offsets([]string{k}, from, end); len(os) > 0 {
-			next = os[0]
+		if i, _ := slices.BinarySearch(all, from); i < len(all) {
+			next = all[i]
 		}
-		if got := x.nextMatch(k, from, end); got != next {
-			t.Fatalf("nextMatch(%q, %d, %d) %d, want %d", k, from, end, got, next)
+		if got := x.nextOf([]byte(k), from, end); got != next {
+			t.Fatalf("nextOf(%q, %d, %d) %d, want %d", k, from, end, got, next)
 		}
 	}
-	for _, ps := range [][]string{nil, {">"}, {"a.>"}, {"*.1"}, {"a.0", "b.>"}, {"a.>", "a.*"}, {name(keys / 2)}} {
+	for _, ps := range [][]string{nil, {">"}, {"a.>"}, {"*.1"}, {"a.0", "b.>"}, {"a.>", "a.*"}, {m.name(m.keys / 2)}} {
 		all := m.offsets(ps, from, end)
 		if got := x.offsets(ps, from, end); !slices.Equal(got, all) {
 			t.Fatalf("offsets(%q, %d, %d) %v, want %v", ps, from, end, got, all)
@@ -348,4 +405,45 @@ func (m *indexModel) check(t *rapid.T, keys int, name func(i int) string, draw f
 			t.Fatalf("lastOf(%q) %d, want %d", ps, got, want)
 		}
 	}
+}
+
+// FuzzKeyPage: a row becomes a page, whatever is in it, and what was read is read again like that.
+func FuzzKeyPage(f *testing.F) {
+	f.Add((&keyPage{refs: []keyRef{{1, 0}, {}, {7, 2}, {names.MaxID, far}}}).encode())
+	f.Add([]byte{0x80})
+	f.Fuzz(func(t *testing.T, row []byte) {
+		p := decodePage(row)
+		if len(p.refs) > pageLen {
+			t.Fatalf("%d messages in a page", len(p.refs))
+		}
+		if again := decodePage(p.encode()); !slices.Equal(again.refs, p.refs) {
+			t.Errorf("%v became %v", p.refs, again.refs)
+		}
+	})
+}
+
+// FuzzKeyIndexRows: an index is restored from damaged rows, with what fits together, and takes what comes then.
+func FuzzKeyIndexRows(f *testing.F) {
+	names := []byte{0, 2, 'a', 3, 'b', '.', 0}
+	page := (&keyPage{refs: []keyRef{{1, 0}, {2, 0}, {1, 2}, {9, 1}}}).encode()
+	f.Add(names, []byte("long"), uint8(5), page, uint8(0), page, uint8(3))
+	f.Add([]byte{0, 2, 'a', 2, 'a', 3, 'a', 'a'}, []byte("a"), uint8(9), page, uint8(0), page, uint8(3)) // names that are equal
+	f.Fuzz(func(t *testing.T, group, long []byte, id uint8, one []byte, no1 uint8, two []byte, no2 uint8) {
+		log := &fakeLog{all: true, next: 256 * pageLen}
+		x := newKeyIndex(log, func(Offset) []byte { return two }, new(pageCache))
+		x.restore([]byte{partNames, 0, 0, 0, 0}, group)
+		x.restore([]byte{partLongName, 0, 0, 0, id}, long)
+		x.restore([]byte{partKeyPage, 0, 0, 0, 0, 0, 0, 0, no1}, one)
+		x.restore([]byte{partKeyPage, 0, 0, 0, 0, 0, 0, 0, no2}, two)
+		x.restored()
+		for i := range Offset(5) {
+			x.add(log.next+i, []byte{byte('a' + i)})
+		}
+		x.matching([]string{"a.>", "a"}, 0, maxOffset, 10)
+		for o := Offset(no1) * pageLen; o < Offset(no1+1)*pageLen; o++ {
+			if k, ok := x.remove(o); ok {
+				x.state([]byte(k), o)
+			}
+		}
+	})
 }

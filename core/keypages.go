@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -36,6 +37,7 @@ type pageStore func(no Offset) []byte
 type pages struct {
 	store pageStore // nil: pages stay in memory
 	cache *pageCache
+	index uint64 // its number in the cache
 
 	held struct {
 		sync.Mutex
@@ -54,7 +56,9 @@ type pages struct {
 var noPage = &keyPage{}
 
 func (ps *pages) init(store pageStore, cache *pageCache) {
-	ps.store, ps.cache = store, cache
+	if ps.store, ps.cache = store, cache; cache != nil {
+		ps.index = cache.indexes.Add(1)
+	}
 	ps.held.tail, ps.held.pages = -1, map[Offset]*keyPage{}
 }
 
@@ -71,7 +75,7 @@ func (ps *pages) page(no Offset) *keyPage {
 	if ps.store == nil || no < 0 || no >= tail {
 		return noPage
 	}
-	k := pageKey{ps, no}
+	k := pageKey{ps.index, no}
 	if p := ps.cache.get(k); p != nil {
 		return p
 	}
@@ -102,6 +106,9 @@ func (ps *pages) put(o Offset, r keyRef) (passed Offset) {
 	defer ps.held.Unlock()
 	if no != ps.held.tail {
 		passed, ps.held.tail = ps.held.tail, no
+		if p := ps.held.pages[passed]; p != nil && !p.dirty && ps.store != nil {
+			ps.taken = append(ps.taken, passed) // it was kept as the tail only
+		}
 	}
 	p := ps.held.pages[no]
 	if p == nil {
@@ -140,7 +147,7 @@ func (ps *pages) written() {
 		}
 		ps.held.Unlock()
 		if !kept {
-			ps.cache.put(pageKey{ps, no}, p)
+			ps.cache.put(pageKey{ps.index, no}, p)
 		}
 	}
 	ps.taken = nil
@@ -196,13 +203,14 @@ func decodePage(v []byte) *keyPage {
 // pageCache keeps pages at hand that are in the index store, for all indexes: what was used since the last time
 // that half of the room was filled, and what was used in the time before.
 type pageCache struct {
+	indexes    atomic.Uint64 // numbers given to them, so that none is kept in memory by its pages
 	mu         sync.Mutex
 	young, old map[pageKey]*keyPage
 	n          int // messages in young
 }
 
 type pageKey struct {
-	pages *pages
+	index uint64
 	no    Offset
 }
 

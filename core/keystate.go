@@ -12,28 +12,28 @@ const (
 	namesLen = 64
 	// longName is the longest name that shares one.
 	longName = 1 << 10
-	// snapshotRows bounds what one snapshot hands over.
+	// snapshotRows is how many rows of names, and of pages, one snapshot hands over at most.
 	snapshotRows = 1 << 10
 )
 
-// snapshot hands over names and pages that changed, some of them: unfinished tells if there are more. All
+// snapshot hands over up to most rows of names, and of pages, that changed: unfinished tells if there are more. All
 // names of a page's ids come before it, and pages in order, so that what a crash has left of a
 // checkpoint fits together: what a row lacks is replayed, and what is live in it the Log tells.
 //
 // A row of names holds, for each of its ids, the name's length plus one, uvarint, and the name; 0 if there is
 // none, or it has a row of its own. Requires: the sequencer.
-func (x *keyIndex) snapshot(set func(part, value []byte)) {
+func (x *keyIndex) snapshot(most int, set func(part, value []byte)) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	n := 0
 	for group := range x.newNames {
-		if n++; n > snapshotRows {
+		if n++; n > most {
 			return
 		}
 		delete(x.newNames, group)
 		set(binary.BigEndian.AppendUint32([]byte{partNames}, group), x.encodeNames(group, set))
 	}
-	x.take(snapshotRows, func(no Offset, v []byte) {
+	x.take(most, func(no Offset, v []byte) {
 		set(binary.BigEndian.AppendUint64([]byte{partKeyPage}, uint64(no)), v)
 	})
 }

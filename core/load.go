@@ -107,9 +107,10 @@ func (p *partition) newKeys() *keyIndex {
 	if p.s.config().Volatile {
 		return newKeyIndex(p.log, nil, nil)
 	}
-	b, st := p.s.b, p.s.state
+	b := p.s.b
 	return newKeyIndex(p.log, func(no Offset) []byte {
-		v, err := b.store.Get(binary.BigEndian.AppendUint64(append(key(keyState, st.ds.owner), partKeyPage), uint64(no)))
+		// The stream's id is the owner of its state, and stays when that is gone.
+		v, err := b.store.Get(binary.BigEndian.AppendUint64(append(key(keyState, p.s.id), partKeyPage), uint64(no)))
 		if err != nil {
 			b.log.Error("cannot read a page of a key index", "stream", p.s.config().Name, "page", no, "err", err)
 		}
@@ -127,7 +128,7 @@ func (p *partition) replayAppend(e *Entry) {
 		return
 	}
 	p.s.state.stored(p.index, e, e.Time)
-	if p.keys == nil || e.Offset < p.keys.end {
+	if p.keys == nil || e.Next() <= p.keys.end {
 		return
 	}
 	p.s.b.changed(p.s.state)
@@ -139,7 +140,7 @@ func (p *partition) replayAppend(e *Entry) {
 	}
 	ms, err := p.s.b.messages(e, nil)
 	for i := range e.Count {
-		if o := e.Offset + Offset(i); err == nil && int(i) < len(ms) && p.log.Retains(o) {
+		if o := e.Offset + Offset(i); err == nil && int(i) < len(ms) && o >= p.keys.end && p.log.Retains(o) {
 			p.keys.add(o, ms[i].Key)
 		}
 	}

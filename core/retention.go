@@ -101,10 +101,16 @@ func (p *partition) remove(tx *Tx, o Offset) bool {
 		return p.log.Messages() < before
 	}
 	k, ok := p.keys.remove(o)
-	if ok {
+	switch {
+	case ok:
 		p.forget(tx, raw(k), o)
+	case p.log.Retains(o): // the key index lacks it, since it could not be read
+		tx.Delete(p.log, o, o+1)
+		p.keys.removed(o, o+1)
+	default:
+		return false
 	}
-	return ok
+	return true
 }
 
 // removeOf deletes a message that is there and has that key. Requires: a key index.

@@ -101,7 +101,7 @@ func (st *streamState) snapshot(set func(part, value []byte)) {
 	now := st.s.b.now()
 	st.dedup.snapshot(now, st.s.config().DedupWindow, set)
 	if p := st.s.partition(0); p.keys != nil {
-		p.keys.snapshot(set)
+		p.keys.snapshot(snapshotRows, set)
 		st.s.b.indexed = append(st.s.b.indexed, p.keys)
 	}
 	for i, ps := range st.producers {
