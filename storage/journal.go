@@ -457,8 +457,10 @@ func (j *diskJournal) prepare() {
 			return
 		}
 		j.mu.noSpare = true
-		// Only speed is lost: the proposer makes its own file, or fails by itself.
-		j.log.Warn("storage: cannot prepare a journal file", "err", err)
+		if !errors.Is(err, errStopped) {
+			// Only speed is lost: the proposer makes its own file, or fails by itself.
+			j.log.Warn("storage: cannot prepare a journal file", "err", err)
+		}
 		if f != nil {
 			f.f.Close()
 			j.fs.Remove(f.name)
@@ -518,7 +520,7 @@ func (j *diskJournal) awaitDue(size int64) (int64, error) {
 		j.mu.more.Wait()
 	}
 	if j.mu.closed {
-		return 0, errors.New("closing")
+		return 0, errStopped
 	}
 	return min(j.mu.due, size+fillMost, j.fileSize), nil
 }
