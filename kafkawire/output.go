@@ -4,15 +4,19 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
+	"syscall"
 
 	"trivium/core"
 )
 
 // gather is how much is collected before it is written; copyBelow is the size of
-// a file range below which copying it beats a system call of its own.
+// a file range below which copying it beats a system call of its own. That size is
+// smaller for what comes from the disk, whose pages no processor has at hand, than for
+// what has just been written (docs/speed.md).
 const (
 	gather    = 256 << 10
-	copyBelow = 32 << 10
+	copyBelow = 8 << 10
 )
 
 // output collects answers and writes them, memory by writev and file ranges by
@@ -55,27 +59,43 @@ func (o *output) file(s *core.Span) {
 // keep closes s after the next flush.
 func (o *output) keep(s *core.Spans) { o.spans = append(o.spans, s) }
 
-// flush writes what was collected.
+// flush writes what was collected: as one run of segments if ranges of files are sent with it.
 func (o *output) flush() error {
-	var err error
-	for i := range o.items {
-		it := &o.items[i]
-		switch tcp, ok := o.c.nc.(*net.TCPConn); {
-		case err != nil:
+	defer o.release()
+	var to syscall.RawConn // that they are sent to; nil if all is copied
+	if tcp, ok := o.c.nc.(*net.TCPConn); ok && canSendfile && slices.ContainsFunc(o.items, item.sent) {
+		var err error
+		if to, err = tcp.SyscallConn(); err != nil {
+			return err
+		}
+		cork(to, 1)
+		defer cork(to, 0)
+	}
+	for rest := o.items; len(rest) > 0; {
+		it, n, err := &rest[0], 1, error(nil)
+		switch {
 		case it.mem != nil:
 			o.vec = append(o.vec, it.mem)
-		case ok && it.file.Len >= copyBelow && canSendfile:
-			err = o.sendfile(tcp, &it.file)
+		case to != nil && it.sent():
+			for n < len(rest) && rest[n].sent() {
+				n++
+			}
+			if err = o.writeVec(); err == nil {
+				err = o.sendfile(to, rest[:n])
+			}
 		default:
 			err = o.copy(&it.file)
 		}
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
 	}
-	if err == nil {
-		err = o.writeVec()
-	}
-	o.release()
-	return err
+	return o.writeVec()
 }
+
+// sent says that the item is better sent from its file than copied.
+func (it item) sent() bool { return it.mem == nil && it.file.Len >= copyBelow }
 
 // release ends what is held.
 func (o *output) release() {
@@ -112,18 +132,21 @@ func (o *output) writeVec() error {
 
 // copy writes a file range through memory, in bounded pieces.
 func (o *output) copy(s *core.Span) error {
+	b := bufs.Get().(*[]byte)
+	o.owned = append(o.owned, b)
+	*b = slices.Grow((*b)[:0], int(min(s.Len, keepBuf)))
 	for pos, end := s.Pos, s.Pos+s.Len; pos < end; {
-		b := make([]byte, min(end-pos, gather))
-		if n, err := s.File.ReadAt(b, pos); n < len(b) {
+		piece := (*b)[:min(end-pos, keepBuf)]
+		if n, err := s.File.ReadAt(piece, pos); n < len(piece) {
 			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return err
 		}
-		pos += int64(len(b))
-		o.vec = append(o.vec, b)
-		if s.Len > copyBelow {
-			if err := o.writeVec(); err != nil {
+		pos += int64(len(piece))
+		o.vec = append(o.vec, piece)
+		if pos < end {
+			if err := o.writeVec(); err != nil { // the next piece takes the place of this one
 				return err
 			}
 		}

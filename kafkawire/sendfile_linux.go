@@ -3,39 +3,31 @@ package kafkawire
 import (
 	"errors"
 	"io"
-	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"trivium/core"
 )
 
 const canSendfile = true
 
-// sendfile writes what was collected and then the range, as one run of segments.
-func (o *output) sendfile(tcp *net.TCPConn, s *core.Span) error {
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	cork := func(on int) {
-		// Without it, there is one more packet.
-		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
-	}
-	cork(1)
-	defer cork(0)
-	if err := o.writeVec(); err != nil {
-		return err
-	}
+// cork(to, 1) has the system collect what is written until cork(to, 0): without it, there are more packets.
+func cork(to syscall.RawConn, on int) {
+	_ = to.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
+}
+
+// sendfile writes ranges of files.
+func (o *output) sendfile(to syscall.RawConn, ranges []item) error {
 	if err := o.c.writeDeadline(); err != nil {
 		return err
 	}
-	// The file's own position is left alone: others share it.
-	pos, left := s.Pos, s.Len
 	var failed error
-	err = raw.Write(func(fd uintptr) bool {
-		for left > 0 {
-			n, err := unix.Sendfile(int(fd), int(s.File.Fd()), &pos, int(min(left, 1<<30)))
+	done := int64(0) // of the first range
+	err := to.Write(func(fd uintptr) bool {
+		for len(ranges) > 0 {
+			// The file's own position is left alone: others share it.
+			r := &ranges[0].file
+			pos := r.Pos + done
+			n, err := unix.Sendfile(int(fd), int(r.File.Fd()), &pos, int(min(r.Len-done, 1<<30)))
 			switch {
 			case errors.Is(err, unix.EINTR):
 			case errors.Is(err, unix.EAGAIN):
@@ -47,7 +39,9 @@ func (o *output) sendfile(tcp *net.TCPConn, s *core.Span) error {
 				failed = io.ErrUnexpectedEOF
 				return true
 			}
-			left -= int64(max(n, 0))
+			if done += int64(max(n, 0)); done == r.Len {
+				ranges, done = ranges[1:], 0
+			}
 		}
 		return true
 	})

@@ -3,11 +3,12 @@
 package kafkawire
 
 import (
-	"net"
-
-	"trivium/core"
+	"errors"
+	"syscall"
 )
 
 const canSendfile = false
 
-func (o *output) sendfile(_ *net.TCPConn, s *core.Span) error { return o.copy(s) }
+func cork(syscall.RawConn, int) {}
+
+func (o *output) sendfile(syscall.RawConn, []item) error { return errors.ErrUnsupported }
