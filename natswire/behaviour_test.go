@@ -326,6 +326,21 @@ func TestBehind(t *testing.T) {
 	}
 }
 
+// Producers are slowed long before a consumer has to be closed.
+func TestBehindSlowsProducers(t *testing.T) {
+	w := start(t)
+	_, r := raw(t, w, quiet, "SUB a 1", "PING")
+	expect(t, r, "PONG")
+	p := connect(t, w)
+	for w.Metrics().StalledProducers == 0 {
+		p.Publish("a", make([]byte, 64<<10))
+		p.Flush()
+		if n := w.Metrics().PendingBytes; n > 2*behind {
+			t.Fatalf("the producer is not slowed with %d bytes pending", n)
+		}
+	}
+}
+
 // What a consumer that is behind has taken counts at once, though much more is on its way to it: so
 // producers who wait for it go on in time, and it is not closed for what it has.
 func TestBehindIsAccounted(t *testing.T) {

@@ -35,8 +35,8 @@
 // # Bounds
 //
 // A buffer grows with what a client sent, not with what it announced. What waits
-// for one socket is bounded by MaxPending: at three quarters of it producers are
-// slowed for some milliseconds a read, above it the connection is closed. What is sent
+// for one socket is bounded by MaxPending: from 4 MiB on producers are slowed for some
+// milliseconds a read, above it the connection is closed. What is sent
 // out of read buffers keeps no more of them than four times MaxPending. An idle
 // connection holds no buffer at all.
 package natswire

@@ -141,15 +141,16 @@ func (o *output) takeLocked() bool {
 	return true
 }
 
-// wroteLocked accounts for n bytes that the socket took.
-func (o *output) wroteLocked(n, maxPending int) {
+// wroteLocked accounts for n bytes that the socket took. Who waits for the connection goes on when it has less
+// than behind to take.
+func (o *output) wroteLocked(n, behind int) {
 	o.mu.pending -= n
 	o.mu.pinned -= o.unpin
 	o.unpin = 0
 	if o.mu.pinned == 0 {
 		o.mu.shared = nil
 	}
-	if o.mu.pending < maxPending/4*3 {
+	if o.mu.pending < behind {
 		o.unstallLocked()
 	}
 }
@@ -195,7 +196,7 @@ func (c *conn) flush() {
 		o.mu.Unlock()
 		n, err := c.writeFlight(c.tryWrite)
 		o.mu.Lock()
-		o.wroteLocked(n, c.s.o.MaxPending)
+		o.wroteLocked(n, c.s.behind())
 		if err != nil {
 			c.failedLocked(err)
 			return
@@ -256,7 +257,7 @@ func (c *conn) finish() {
 	o.mu.Unlock()
 	n, _ := c.writeFlight(c.write)
 	o.mu.Lock()
-	o.wroteLocked(n, c.s.o.MaxPending)
+	o.wroteLocked(n, c.s.behind())
 	o.mu.dead = true
 	c.restLocked()
 }
@@ -279,7 +280,7 @@ func (c *conn) drain() {
 	for {
 		n, err := c.writeFlight(c.blockingWrite)
 		o.mu.Lock()
-		o.wroteLocked(n, c.s.o.MaxPending)
+		o.wroteLocked(n, c.s.behind())
 		if err != nil {
 			c.failedLocked(err)
 			return
@@ -325,7 +326,7 @@ func (c *conn) writeFlight(write func(net.Buffers) (int, error)) (total int, err
 		o.off = n
 		if more && err == nil && done < len(o.flight) {
 			o.mu.Lock()
-			o.wroteLocked(total, c.s.o.MaxPending)
+			o.wroteLocked(total, c.s.behind())
 			o.mu.Unlock()
 			total = 0
 		}

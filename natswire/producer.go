@@ -245,11 +245,13 @@ func (p *producer) deliver() {
 }
 
 // The waits of a client for another that is behind, as in nats-server: it slows fast
-// producers before a slow consumer has to be closed. Those that come close to that are
-// waited for longer than there, because producers are faster here.
+// producers before a slow consumer has to be closed. They begin earlier than there, so that what waits for a busy receiver
+// is little: what its socket takes in milliseconds keeps it busy, more is only memory. Those that come close to
+// being closed are waited for longer than there, because producers are faster here.
 const (
+	behind     = 4 << 20 // or less, see Server.behind
 	stallShort = 2 * time.Millisecond
-	stallLong  = 10 * time.Millisecond // from seven eighths on
+	stallLong  = 10 * time.Millisecond // from seven eighths of MaxPending on
 	stallTotal = 20 * time.Millisecond // per read
 )
 
@@ -312,11 +314,14 @@ func (p *producer) stall(stall <-chan struct{}, d time.Duration) {
 	p.stalled += time.Since(start)
 }
 
+// behind is how much a connection has to take when others begin to wait for it.
+func (s *Server) behind() int { return min(behind, s.o.MaxPending/4*3) }
+
 // boundLocked arms the stall when the output is getting full and reports whether it is
 // too full.
 func (c *conn) boundLocked() (slow bool) {
 	o := &c.out
-	if o.mu.pending > c.s.o.MaxPending/4*3 && o.mu.stall == nil {
+	if o.mu.pending > c.s.behind() && o.mu.stall == nil {
 		o.mu.stall = make(chan struct{})
 	}
 	if o.mu.pending <= c.s.o.MaxPending {
