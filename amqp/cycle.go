@@ -317,7 +317,7 @@ func (cy *cycle) Durable(err error) {
 		*s = openSpan{}
 	}
 	if len(cy.spans)+len(cy.returns) > 0 {
-		c.out.flush()
+		c.out.flushBriefly()
 	}
 	bytes, result := cy.bytes, cy.result
 	*cy = cycle{spans: cy.spans[:0]}

@@ -1,6 +1,10 @@
 package amqp
 
-import "trivium/amqp/wire"
+import (
+	"math"
+
+	"trivium/amqp/wire"
+)
 
 // lendFrom is the smallest body that is written to the socket from where it lies.
 const lendFrom = 8 << 10
@@ -83,7 +87,7 @@ func (o *out) write(l *loan, heads []byte) {
 	release(heads)
 	o.mu.Lock()
 	if o.wroteLocked(total, n, err) {
-		o.writeLocked()
+		o.writeLocked(math.MaxInt)
 	}
 }
 

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"math"
 	"net"
 	"sync"
 	"syscall"
@@ -120,19 +121,36 @@ func (o *out) written() uint64 {
 }
 
 // flush writes what is buffered unless somebody is at it already. It does not block.
-func (o *out) flush() {
+func (o *out) flush() { o.flushFor(math.MaxInt) }
+
+// briefly is how many times flushBriefly goes on with what others appended meanwhile.
+const briefly = 4
+
+// flushBriefly is flush for the journal's goroutine, which must not serve a busy client for as long as that
+// is busy: then another one goes on.
+func (o *out) flushBriefly() { o.flushFor(briefly) }
+
+func (o *out) flushFor(rounds int) {
 	o.mu.Lock()
 	if o.mu.busy || o.mu.err != nil {
 		o.mu.Unlock()
 		return
 	}
 	o.mu.busy = true
-	o.writeLocked()
+	o.writeLocked(rounds)
 }
 
-// writeLocked writes what waits as far as the socket takes it, and unlocks. Requires: busy, and nothing is in flight.
-func (o *out) writeLocked() {
+// writeLocked writes what waits as far as the socket takes it, and unlocks; after so many rounds a goroutine does.
+// Requires: busy, and nothing is in flight.
+func (o *out) writeLocked(rounds int) {
 	for o.waitingLocked() > 0 && o.mu.err == nil {
+		if rounds--; rounds < 0 {
+			o.wg.Go(func() {
+				o.mu.Lock()
+				o.writeLocked(math.MaxInt)
+			})
+			break
+		}
 		o.takeLocked()
 		o.mu.Unlock()
 		total, err := o.try(o.flight)
@@ -142,8 +160,10 @@ func (o *out) writeLocked() {
 			return
 		}
 	}
-	o.mu.busy = false
-	o.mu.less.Broadcast()
+	if rounds >= 0 {
+		o.mu.busy = false
+		o.mu.less.Broadcast()
+	}
 	o.mu.Unlock()
 }
 

@@ -5,7 +5,9 @@ import (
 	"io"
 	"math/rand"
 	"net"
+	"syscall"
 	"testing"
+	"time"
 
 	"trivium/amqp/wire"
 )
@@ -108,4 +110,70 @@ func TestOut(t *testing.T) {
 		t.Error("writing to a closed socket does not fail")
 	}
 	o.wg.Wait()
+}
+
+// Who flushes briefly comes back from it although there is more to write whenever something was written.
+func TestFlushBriefly(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	reader, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	writer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newOut(writer, func() {})
+	flushed := make(chan struct{})
+	rounds, sent := 0, 0
+	say := func() {
+		o.lock()
+		o.mu.buf = append(o.mu.buf, byte(sent))
+		sent++
+		o.unlock()
+	}
+	o.raw = busyConn{o.raw, func() {
+		if rounds++; rounds > 100 {
+			select {
+			case <-flushed:
+				return
+			case <-time.After(30 * time.Second):
+				t.Error("it goes on writing")
+				return
+			}
+		}
+		say()
+	}}
+	say()
+	o.flushBriefly()
+	close(flushed)
+	o.waitIdle()
+	got := make([]byte, sent)
+	if _, err := io.ReadFull(reader, got); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range got {
+		if b != byte(i) {
+			t.Fatalf("octet %d is %d", i, b)
+		}
+	}
+	writer.Close()
+	o.wg.Wait()
+}
+
+// busyConn calls then after each write.
+type busyConn struct {
+	syscall.RawConn
+	then func()
+}
+
+func (c busyConn) Write(f func(fd uintptr) bool) error {
+	err := c.RawConn.Write(f)
+	c.then()
+	return err
 }
