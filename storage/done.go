@@ -47,14 +47,14 @@ func (q *doneQueue) nudge() {
 }
 
 // claim has the caller complete a cycle that it did not push, if nothing else is being completed
-// or waits to be. Then it must call rest.
+// or waits to be, instant transactions included. Then it must call rest.
 func (q *doneQueue) claim() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.mu.busy || len(q.mu.cycles) > 0 {
+	if q.mu.busy || q.mu.instant || len(q.mu.cycles) > 0 {
 		return false
 	}
-	q.mu.busy, q.mu.instant = true, false
+	q.mu.busy = true
 	return true
 }
 

@@ -191,6 +191,7 @@ type model struct {
 	sent  uint64     // number of the last transaction
 	kept  uint64     // number of the last one in base
 	kepts int        // kept files when they were counted
+	lent  []loan     // what was borrowed and not given back
 
 	acked  atomic.Uint64
 	failed atomic.Bool
@@ -201,6 +202,47 @@ type model struct {
 		dirty map[uint64]bool
 	}
 	note uint64
+}
+
+// loan is what was borrowed of a Log, and what it was then.
+type loan struct {
+	lease     *Lease
+	got, then []Entry
+}
+
+// borrow reads something and uses it for a while.
+func (m *model) borrow() {
+	if len(m.logs) == 0 {
+		return
+	}
+	l, x := m.logs[m.rng.IntN(len(m.logs))], loan{lease: &Lease{}}
+	from := l.Start() + Offset(m.rng.IntN(int(l.End()-l.Start())+1))
+	var err error
+	if x.got, _, err = l.Borrow(from, Limit{Entries: 1 + m.rng.IntN(20)}, nil, x.lease); err != nil {
+		m.fatalf("log %d: borrow from %d on: %v", l.ID(), from, err)
+	}
+	for _, e := range x.got {
+		x.then = append(x.then, cloneEntry(e))
+	}
+	m.lent = append(m.lent, x)
+}
+
+// giveBack ends the use of some of what was borrowed, which is still what it was.
+func (m *model) giveBack(most int) {
+	for range min(most, len(m.lent)) {
+		i := m.rng.IntN(len(m.lent))
+		x := m.lent[i]
+		m.lent = slices.Delete(m.lent, i, i+1)
+		for k := range x.got {
+			if !equalEntry(&x.got[k], &x.then[k]) {
+				m.fatalf("while it was borrowed\n%+v\nbecame\n%+v", x.then[k], x.got[k])
+			}
+		}
+		if m.rng.IntN(4) == 0 {
+			x.lease.Keep()
+		}
+		x.lease.End()
+	}
 }
 
 type ack struct {
@@ -433,6 +475,7 @@ func (m *model) settleUp(k uint64) {
 func (m *model) check() {
 	m.t.Helper()
 	m.countKept()
+	m.giveBack(len(m.lent))
 	o := m.base
 	n := 0
 	m.s.Logs(func(l *Log) { n++ })
@@ -599,6 +642,7 @@ func (m *model) crash() {
 	acked := m.acked.Load()
 	fs := m.fs.crash(m.rng)
 	issued := m.sent
+	m.giveBack(len(m.lent))
 	m.s.Close() // on the old file system; what it does there does not matter
 	m.fs, m.o.FS = fs, fs
 	m.open()
@@ -681,12 +725,17 @@ func runModel(t testing.TB, seed uint64) {
 				// Close and open again.
 				if rng.IntN(4) == 0 {
 					issued := m.sent
+					m.giveBack(len(m.lent))
 					if err := m.s.Close(); err != nil {
 						m.fatalf("close: %v", err)
 					}
 					m.open()
 					m.recovered(issued, issued)
 				}
+			case 4, 5, 6, 7:
+				m.borrow()
+			case 8:
+				m.giveBack(3)
 			default:
 				m.step()
 			}

@@ -256,6 +256,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 	defer lease.End()
 	from := Offset(0)
 	for {
+		lease.End() // a frame may hold little of the Log, and there may be many
 		var b budget
 		p := l.pick(from, &b, items[:])
 		for i := range items[:p.n] {
