@@ -198,7 +198,7 @@ func (s *Store) checkpoint(cut Position) error {
 	t.mu.Lock()
 	t.mu.space = false
 	t.mu.Unlock()
-	p := &settling{s: s, cut: cut, frames: map[*block][]byte{}, evict: map[uint64]bool{}, pace: &pace{stop: s.stop, hurry: s.hurry}}
+	p := &settling{s: s, cut: cut, frames: map[*block]*loaded{}, evict: map[uint64]bool{}, pace: &pace{stop: s.stop, hurry: s.hurry}}
 	if err := p.run(); err != nil {
 		return err
 	}

@@ -74,10 +74,15 @@ type segmentBuilder struct {
 	w      io.Writer
 	f      footer
 	index  []indexEntry
-	blocks []byte
-	start  int // of the current block in blocks
-	count  int // of its entries
+	full   [][]byte // blocks, in pieces of pieceBytes: all of them may be many megabytes
+	blocks []byte   // the piece that is being filled
+	before int64    // the length of all in full
+	start  int      // of the current block in blocks
+	count  int      // of its entries
 }
+
+// pieceBytes is where a piece of blocks in memory is full, once the block at its end is.
+const pieceBytes = 64 << 10
 
 // add takes in an entry. Its Data is written if it is not in a kept file.
 func (b *segmentBuilder) add(e *stored) error {
@@ -122,19 +127,30 @@ func (b *segmentBuilder) endBlock() {
 		return
 	}
 	x := &b.index[len(b.index)-1]
-	x.at = int64(b.start) // from the beginning of the blocks; finish moves it
+	x.at = b.before + int64(b.start) // from the beginning of the blocks; finish moves it
 	x.len = uint32(len(b.blocks) - b.start)
 	x.crc = checksum(b.blocks[b.start:])
 	b.count = 0
+	if len(b.blocks) >= pieceBytes {
+		b.full = append(b.full, b.blocks)
+		b.before += int64(len(b.blocks))
+		b.blocks = make([]byte, 0, pieceBytes+2*maxBlockBytes)
+	}
 }
 
 // size is what the segment takes if it ends now.
 func (b *segmentBuilder) size() int64 {
-	return b.f.data + int64(len(b.blocks)) + int64(len(b.index))*indexEntrySize + footerSize
+	return b.f.data + b.before + int64(len(b.blocks)) + int64(len(b.index))*indexEntrySize + footerSize
 }
 
 func (b *segmentBuilder) finish() error {
 	b.endBlock()
+	for i, piece := range b.full {
+		if _, err := b.w.Write(piece); err != nil {
+			return err
+		}
+		b.full[i] = nil
+	}
 	le := binary.LittleEndian
 	out := b.blocks
 	indexAt := len(out)

@@ -29,15 +29,22 @@ type settling struct {
 	s      *Store
 	cut    Position
 	pace   *pace
-	frames map[*block][]byte // read in this pass
-	keep   *journalFile      // what is live in it stays there
-	evict  map[uint64]bool   // kept files that are given up
+	frames map[*block]*loaded
+	items  []item          // some of a tail, while they are written
+	keep   *journalFile    // what is live in it stays there
+	evict  map[uint64]bool // kept files that are given up
 	batch  *pebble.Batch
 	index  *pebble.Iterator // as it was when the pass began to read it
 	plans  []*plan
 	files  []vfs.File // made since the last commit, and not synced
 	// What the plans hold in memory while they wait to be committed.
 	held int
+}
+
+// loaded is a frame that was not in memory, read for this pass.
+type loaded struct {
+	buf  []byte
+	left int32 // entries in it that are still to be written, about
 }
 
 // plan is what a pass does to one Log.
@@ -82,8 +89,8 @@ func (p *settling) run() error {
 		if p.index != nil {
 			p.index.Close()
 		}
-		for _, buf := range p.frames {
-			p.s.cache.free.Give(buf)
+		for _, f := range p.frames {
+			p.s.cache.free.Give(f.buf)
 		}
 		for _, f := range p.files {
 			f.Close()
@@ -116,9 +123,9 @@ func (p *settling) settle(l *Log) error {
 		l.mu.Unlock()
 		return nil
 	}
-	items, settled := l.collectLocked(p.cut)
+	settled, moving := l.surveyLocked(p)
 	pl := &plan{l: l, settled: settled, moved: settled > l.mu.settled}
-	olds := l.tidyLocked(items, p)
+	olds := l.tidyLocked(moving, p)
 	if !l.mu.dirty && !pl.moved && len(olds) == 0 {
 		l.mu.Unlock()
 		return nil
@@ -128,11 +135,11 @@ func (p *settling) settle(l *Log) error {
 	p.begin()
 	for i, old := range olds {
 		g := group{old: old}
-		var its []item
+		var to Offset
 		if i == len(olds)-1 {
-			its = items
+			to = settled
 		}
-		if err := p.rewrite(l, &g, its); err != nil {
+		if err := p.rewrite(l, &g, to); err != nil {
 			return err
 		}
 		pl.groups = append(pl.groups, g)
@@ -168,52 +175,68 @@ func (p *settling) evicts(r *run) bool {
 	return slices.ContainsFunc(r.refs, func(d dataRef) bool { return p.evict[d.file] })
 }
 
-// collectLocked copies the live durable items of frames up to cut, and returns
-// the offset below which all durable entries are among them, in runs or gone.
-func (l *Log) collectLocked(cut Position) (items []item, settled Offset) {
+// surveyLocked returns the offset below which all durable entries of the Log will be in runs, or are gone, when those of
+// frames up to the cut have moved, and what it takes to move them: -1 if there are none.
+func (l *Log) surveyLocked(p *settling) (settled Offset, moving int64) {
 	m := &l.mu
 	end := l.End()
-	durable := func(it *item) bool { return it.blk != nil && !it.blk.volatile }
-	n, to := 0, 0
-	settled = end
+	settled, moving = end, -1
 	for it := range m.tail.all {
-		if it.offset >= end || durable(it) && it.blk.pos > cut {
+		durable := it.durable()
+		if it.offset >= end || durable && it.blk.pos > p.cut {
 			settled = it.offset
 			break
 		}
-		if to++; durable(it) {
-			n++
+		if !durable {
+			continue
+		}
+		moving = max(moving, 0)
+		if p.keep != nil && it.blk.place.file == p.keep {
+			moving += refBytes
+		} else {
+			moving += int64(it.bytes)
 		}
 	}
-	items = make([]item, 0, n)
-	for i := range to {
-		if it := m.tail.at(i); durable(it) {
-			items = append(items, *it)
+	return max(m.settled, settled), moving
+}
+
+// durable reports whether anything of it is live, and in the journal.
+func (i *item) durable() bool { return i.blk != nil && !i.blk.volatile }
+
+// itemsAtOnce is how many items are copied out of a tail at once.
+const itemsAtOnce = 1024
+
+// take copies the first live durable items from <= offset < to of the tail into p.items.
+func (p *settling) take(l *Log, from, to Offset) []item {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.items = p.items[:0]
+	t := &l.mu.tail
+	for i := t.find(from); i < t.len() && len(p.items) < itemsAtOnce; i++ {
+		it := t.at(i)
+		if it.offset >= to {
+			break
+		}
+		if it.durable() {
+			p.items = append(p.items, *it)
 		}
 	}
-	return items, max(m.settled, settled)
+	return p.items
 }
 
 // tidyLocked chooses runs to replace: groups of adjacent ones, in order. The last
-// group is to take in items, if there are any. A run is replaced
+// group is to take in the entries of the tail that move, if there are any. A run is replaced
 //   - by nothing if nothing of it is live,
 //   - when less than half of it is live (an eighth if it is only consumed from its
 //     beginning: the rest may be about to go),
 //   - when it refers to a kept file that is given up,
-//   - with the items, if there are mergeRuns of about the same size: so every entry
+//   - with those entries, if there are mergeRuns of about the same size: so every entry
 //     is rewritten a few times at most,
 //   - with a neighbour that is replaced, if it is no larger.
-func (l *Log) tidyLocked(items []item, p *settling) (groups [][]*run) {
+func (l *Log) tidyLocked(moving int64, p *settling) (groups [][]*run) {
 	m := &l.mu
 	chunk, limit := int64(l.s.o.chunkBytes), l.s.o.segmentBytes
-	var size int64
-	for i := range items {
-		if p.keep != nil && items[i].blk.place.file == p.keep {
-			size += refBytes
-		} else {
-			size += int64(items[i].bytes)
-		}
-	}
+	size := max(moving, 0)
 	n := len(m.runs)
 	live := func(r *run) int64 {
 		if l.liveInLocked(r) == 0 {
@@ -222,7 +245,7 @@ func (l *Log) tidyLocked(items []item, p *settling) (groups [][]*run) {
 		return r.cost()
 	}
 	tail := n
-	for len(items) > 0 {
+	for moving >= 0 {
 		// The last runs of about that size.
 		k, sum := tail, size
 		for k > 0 && m.runs[k-1].size <= 4*max(size, 1<<10) && sum+live(m.runs[k-1]) <= limit {
@@ -251,7 +274,7 @@ func (l *Log) tidyLocked(items []item, p *settling) (groups [][]*run) {
 		groups = append(groups, m.runs[a:b:b])
 		i = b - 1
 	}
-	if len(items) > 0 {
+	if moving >= 0 {
 		groups = append(groups, m.runs[tail:n:n])
 	}
 	return groups
@@ -272,8 +295,8 @@ func (l *Log) sparseLocked(r *run, p *settling) bool {
 	return r.bytes < r.payload/2
 }
 
-// rewrite writes the live entries of g.old, then items, to new segments.
-func (p *settling) rewrite(l *Log, g *group, items []item) error {
+// rewrite writes the live entries of g.old, then those of the tail that are durable and below to, to new segments.
+func (p *settling) rewrite(l *Log, g *group, to Offset) error {
 	w := segmentWriter{p: p, l: l, g: g}
 	defer w.abandon()
 	for _, r := range g.old {
@@ -281,14 +304,32 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 			return err
 		}
 	}
+	for from := Offset(0); from < to; {
+		items := p.take(l, from, to)
+		if len(items) == 0 {
+			break
+		}
+		if err := p.copyItems(l, items, &w); err != nil {
+			return err
+		}
+		from = items[len(items)-1].next()
+	}
+	return w.end()
+}
+
+// copyItems adds entries of the tail. Damaged ones are reported and left out.
+func (p *settling) copyItems(l *Log, items []item, w *segmentWriter) error {
 	var lease Lease
 	defer lease.End()
 	for i := range items {
 		it := &items[i]
 		var e stored
+		var read *loaded
 		buf, err := lease.bytes(p.s, it.blk), error(nil)
 		if buf == nil {
-			buf, err = p.bytes(it.blk)
+			if read, err = p.load(it.blk); err == nil {
+				buf = read.buf
+			}
 		}
 		if err == nil {
 			err = l.decodeStored(it, buf, &e)
@@ -306,8 +347,11 @@ func (p *settling) rewrite(l *Log, g *group, items []item) error {
 		if err := w.add(&e); err != nil {
 			return err
 		}
+		if read != nil {
+			p.wrote(it.blk, read)
+		}
 	}
-	return w.end()
+	return nil
 }
 
 // decodeStored decodes an item, and says where the journal has its Data.
@@ -320,17 +364,26 @@ func (l *Log) decodeStored(it *item, buf []byte, e *stored) error {
 	return nil
 }
 
-// bytes returns a frame that is not in memory; each is read once in a pass.
-func (p *settling) bytes(b *block) ([]byte, error) {
-	if buf := p.frames[b]; buf != nil {
-		return buf, nil
+// load returns a frame that is not in memory; each is read once in a pass.
+func (p *settling) load(b *block) (*loaded, error) {
+	if f := p.frames[b]; f != nil {
+		return f, nil
 	}
-	buf := p.s.cache.free.Take(b.place.len)[:b.place.len]
-	if err := p.s.journal.read(b.pos, b.place, buf); err != nil {
+	f := &loaded{buf: p.s.cache.free.Take(b.place.len)[:b.place.len], left: b.live.Load()}
+	if err := p.s.journal.read(b.pos, b.place, f.buf); err != nil {
+		p.s.cache.free.Give(f.buf)
 		return nil, err
 	}
-	p.frames[b] = buf
-	return buf, nil
+	p.frames[b] = f
+	return f, nil
+}
+
+// wrote notes that an entry of a frame needs it no more. The last one gives its memory back.
+func (p *settling) wrote(b *block, f *loaded) {
+	if f.left--; f.left <= 0 {
+		delete(p.frames, b)
+		p.s.cache.free.Give(f.buf)
+	}
 }
 
 // copyRun adds the live entries of a run. Damaged ones are reported and left out, but
