@@ -1,11 +1,18 @@
 package storage
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -108,4 +115,134 @@ func TestRemoveSegments(t *testing.T) {
 	s = mustOpen(t, o, nil)
 	awaitGone(t, left)
 	mustClose(t, s)
+}
+
+// TestReadWhileRemoved reads on the real file system while segments and kept files are replaced, shrink and go, and journal
+// files are used again: what is read is always what was written, and nothing is reported as damaged.
+func TestReadWhileRemoved(t *testing.T) {
+	for _, kept := range []bool{false, true} {
+		t.Run(fmt.Sprintf("kept %v", kept), func(t *testing.T) { testReadWhileRemoved(t, kept) })
+	}
+}
+
+func testReadWhileRemoved(t *testing.T, kept bool) {
+	o := testOptions(nil)
+	o.FS, o.Dir = nil, t.TempDir()
+	o.JournalFileBytes, o.JournalBytes, o.segmentBytes, o.mergeRuns, o.CacheBytes = 4<<20, 8<<20, 4<<20, 2, 1<<20
+	if kept {
+		o.copyRate = 1
+	}
+	var reports reportHandler
+	o.Log = slog.New(&reports)
+	s := mustOpen(t, o, nil)
+	var l *Log
+	commit(t, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
+	var inFiles atomic.Int64
+	raw := func(rng *rand.Rand) *Spans {
+		start := l.Start()
+		spans, err := l.Raw(start+Offset(rng.IntN(int(l.End()-start)+1)), 1, Limit{Bytes: 1 << 20})
+		if err != nil {
+			t.Errorf("raw: %v", err)
+		}
+		return spans
+	}
+	check := func(spans *Spans) {
+		defer spans.Close()
+		last := Offset(0)
+		for _, x := range spans.Spans {
+			b := x.Mem
+			if x.File != nil {
+				inFiles.Add(1)
+				b = make([]byte, x.Len)
+				if _, err := x.File.ReadAt(b, x.Pos); err != nil {
+					t.Errorf("raw before %d: %v", spans.Next, err)
+				}
+			}
+			for ; len(b) > 0; b = b[8:] {
+				o, err := strconv.Atoi(string(b[:7]))
+				if err != nil || Offset(o) < last || Offset(o) >= spans.Next {
+					t.Errorf("raw before %d: %q after %d", spans.Next, b[:8], last)
+					break
+				}
+				last = Offset(o)
+			}
+		}
+	}
+	stop := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		var lease Lease
+		for rng := rand.New(rand.NewPCG(1, 5)); ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			check(raw(rng))
+			start := l.Start()
+			from := start + Offset(rng.IntN(int(l.End()-start)+1))
+			es, _, err := l.Borrow(from, Limit{Entries: 5}, nil, &lease)
+			if err != nil {
+				t.Errorf("borrow from %d on: %v", from, err)
+			}
+			for i := range es {
+				if !isPattern(&es[i]) {
+					t.Errorf("offset %d is %.20q", es[i].Offset, es[i].Data)
+				}
+			}
+			lease.End()
+		}
+	})
+	var held []*Spans // for long, as by a client that is slow
+	rng := rand.New(rand.NewPCG(9, 9))
+	for range 200 {
+		commit(t, s, func(tx *Tx) {
+			for range 1 + rng.IntN(3) {
+				tx.Append(l, &Entry{Data: pattern(l.Next(), 1+rng.IntN(40<<10)), Format: 1})
+			}
+			at := l.Start() + Offset(rng.IntN(int(l.Next()-l.Start())))
+			tx.Delete(l, at, at+Offset(rng.IntN(4)))
+			if l.Bytes() > 16<<20 {
+				tx.Delete(l, 0, l.Start()+Offset(rng.IntN(40)))
+			}
+		})
+		if rng.IntN(20) == 0 {
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if held = append(held, raw(rng)); len(held) > 60 {
+			check(held[0])
+			held = held[1:]
+		}
+	}
+	for _, x := range held {
+		check(x)
+	}
+	close(stop)
+	reader.Wait()
+	mustClose(t, s)
+	if n := reports.n.Load(); n > 0 {
+		t.Errorf("%d reports, the last: %v", n, reports.last.Load())
+	}
+	if inFiles.Load() == 0 {
+		t.Error("nothing was read from files")
+	}
+}
+
+// reportHandler counts what is logged as a warning or worse.
+type reportHandler struct {
+	slog.Handler
+	n    atomic.Int64
+	last atomic.Value
+}
+
+func (h *reportHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+func (h *reportHandler) Handle(_ context.Context, r slog.Record) error {
+	h.n.Add(1)
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	h.last.Store(text)
+	return nil
 }
