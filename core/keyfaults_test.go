@@ -144,3 +144,37 @@ func TestLimitsPassUnknown(t *testing.T) {
 		h.checkIndex(p.s)
 	}
 }
+
+// What cannot be read does not keep the broker from starting, and has the key index built anew once only.
+func TestIndexWithoutUnreadable(t *testing.T) {
+	h := newHarness(t)
+	p := keyed(t, h, 3)
+	if err := h.tx(func(tx *Tx) error {
+		tx.Append(p.log, &Entry{Count: 2, Format: 9})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false, false} {
+		h.close()
+		h.warnings.Store(0)
+		h.open()
+		s := h.ns.Stream(defaultRealm, "k")
+		if n := h.warnings.Load(); n > 0 != want {
+			t.Errorf("start %d: %d warnings", i, n)
+		}
+		if n := s.KeyCount(); n != 3 {
+			t.Errorf("start %d: %d keys", i, n)
+		}
+		h.checkpoint(t)
+	}
+	s := h.ns.Stream(defaultRealm, "k")
+	if err := h.tx(func(tx *Tx) error { s.Remove(tx, 0, 3); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	h.close()
+	h.open()
+	if n := h.ns.Stream(defaultRealm, "k").state.unknown; n != 1 {
+		t.Errorf("%d messages are unknown, not 1", n)
+	}
+}

@@ -5,14 +5,10 @@ import "encoding/binary"
 // recovered finishes what needs the replayed state, transactions or workers.
 func (b *Broker) recovered() error {
 	for _, ns := range *b.namespaces.Load() {
-		var err error
 		ns.Streams(func(s *Stream) bool {
-			err = s.recovered()
-			return err == nil
+			s.recovered()
+			return true
 		})
-		if err != nil {
-			return err
-		}
 		ns.Queues(func(q *Queue) bool {
 			q.c.recovered()
 			return true
@@ -26,18 +22,13 @@ func (b *Broker) recovered() error {
 }
 
 // recovered builds what is derived from the stored messages.
-func (s *Stream) recovered() error {
+func (s *Stream) recovered() {
 	for _, p := range *s.parts.Load() {
-		if p.keys == nil {
-			continue
-		}
-		if p.keys.total == p.log.Messages() {
+		if p.keys == nil || p.keys.total+s.state.unknown == p.log.Messages() {
 			continue
 		}
 		s.b.log.Warn("the key index does not fit the log and is built anew", "stream", s.config().Name)
-		if err := p.reindex(); err != nil {
-			return err
-		}
+		p.reindex()
 	}
 	for _, c := range s.waiting {
 		c.recovered()
@@ -50,26 +41,28 @@ func (s *Stream) recovered() error {
 	if s.config().MaxAge > 0 || s.config().MaxBytes > 0 || s.config().Expiring {
 		s.b.workers.wake(s.janitor)
 	}
-	return nil
 }
 
 // reindexStep bounds what reindex holds in memory at once.
 const reindexStep = 1024
 
 // reindex builds the key index anew from the Log.
-func (p *partition) reindex() error {
+func (p *partition) reindex() {
 	p.keys = p.newKeys()
-	err := p.indexLog()
-	tx := p.s.b.Begin()
-	owner := p.s.state.ds.owner
-	tx.UnsetRange(append(key(keyState, owner), partNames), append(key(keyState, owner), partKeyPage+1))
-	p.s.b.changed(p.s.state)
+	p.indexLog()
+	b, st := p.s.b, p.s.state
+	st.unknown = p.log.Messages() - p.keys.total
+	part := func(p byte) []byte { return append(key(keyState, st.ds.owner), p) }
+	pos := binary.BigEndian.AppendUint64(nil, uint64(b.store.Applied()))
+	tx := b.Begin()
+	tx.UnsetRange(part(partNames), part(partKeyPage+1))
+	tx.Set(part(partUnknown), binary.AppendUvarint(pos, uint64(st.unknown)))
+	b.changed(st)
 	tx.Commit()
-	return err
 }
 
-// indexLog adds what the Log holds to an empty key index.
-func (p *partition) indexLog() error {
+// indexLog adds what the Log holds, as far as it can be read, to an empty key index.
+func (p *partition) indexLog() {
 	var es []Entry
 	var ms []Message
 	for o, end := p.log.Start(), p.log.End(); o < end; {
@@ -83,7 +76,8 @@ func (p *partition) indexLog() error {
 			e := &es[i]
 			if e.Count > 1 {
 				if ms, err = p.s.b.messages(e, ms[:0]); err != nil {
-					return err
+					p.s.b.log.Error("a message that cannot be read is left out of the key index", "stream", p.s.config().Name, "err", err)
+					continue
 				}
 			}
 			for k := range e.Count {
@@ -99,7 +93,6 @@ func (p *partition) indexLog() error {
 		}
 		o = next
 	}
-	return nil
 }
 
 // newKeys makes an empty key index.

@@ -11,6 +11,7 @@ const (
 	partNames    = 'e' // group of ids -> names, of the key index
 	partLongName = 'f' // id -> name
 	partKeyPage  = 'g' // page number -> keyPage
+	partUnknown  = 'h' // -> unknown, uvarint
 	partProducer = 'p' // partition, producer id -> producerState
 	partLastID   = 'l' // -> the last id
 )
@@ -24,6 +25,8 @@ type streamState struct {
 	producers []producers // by partition
 	lastID    []byte
 	idChanged bool
+	// unknown is how many live messages the key index lacked when it was last built from the log: they could not be read.
+	unknown int64
 }
 
 func (st *streamState) durableState() *durableState { return &st.ds }
@@ -138,6 +141,10 @@ func (st *streamState) restore(part, v []byte) error {
 		}
 		ps := st.producersOf(int(i))
 		return ps.restore(int64(binary.BigEndian.Uint64(part[5:])), v)
+	case len(part) == 1 && part[0] == partUnknown:
+		n, _ := binary.Uvarint(v)
+		st.unknown = int64(n)
+		return nil
 	case len(part) == 1 && part[0] == partLastID:
 		st.lastID = append([]byte{}, v...)
 		return nil

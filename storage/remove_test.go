@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"trivium/internal/race"
 )
 
 // TestRemover: files go in the order in which they came, large ones bit by bit.
@@ -195,7 +197,11 @@ func testReadWhileRemoved(t *testing.T, kept bool) {
 	})
 	var held []*Spans // for long, as by a client that is slow
 	rng := rand.New(rand.NewPCG(9, 9))
-	for range 200 {
+	rounds := 200
+	if race.Enabled {
+		rounds /= 4
+	}
+	for range rounds {
 		commit(t, s, func(tx *Tx) {
 			for range 1 + rng.IntN(3) {
 				tx.Append(l, &Entry{Data: pattern(l.Next(), 1+rng.IntN(40<<10)), Format: 1})
