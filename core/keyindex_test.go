@@ -78,18 +78,29 @@ type fakeLog struct {
 	all  bool
 	live map[Offset]string
 	next Offset
+	// counts are the calls of Count.
+	counts int
 }
 
 func (l *fakeLog) Retains(o Offset) bool { _, ok := l.live[o]; return l.all || ok }
 
 func (l *fakeLog) Count(from, to Offset) (n int64) {
-	for o := max(from, 0); o < min(to, l.next); o++ {
-		if l.Retains(o) {
-			n++
+	l.counts++
+	switch from, to = max(from, 0), min(to, l.next); {
+	case l.all:
+		return max(int64(to-from), 0) + 1
+	case to-from > Offset(len(l.live)):
+		for o := range l.live {
+			if o >= from && o < to {
+				n++
+			}
 		}
-	}
-	if l.all {
-		n++
+	default:
+		for o := from; o < to; o++ {
+			if l.Retains(o) {
+				n++
+			}
+		}
 	}
 	return n
 }
@@ -404,6 +415,30 @@ func (m *indexModel) check() {
 		if got := x.lastOf(ps); got != want {
 			t.Fatalf("lastOf(%q) %d, want %d", ps, got, want)
 		}
+	}
+}
+
+// A message is found however far it is before the next one of its key, in few steps.
+func TestFarApart(t *testing.T) {
+	log := &fakeLog{live: map[Offset]string{}}
+	x := newKeyIndex(log, nil, nil)
+	os := []Offset{5, 700, 2 * Offset(far), 2*Offset(far) + 3, 5 * Offset(far)}
+	for i, o := range os {
+		k := "a"
+		if i%2 == 1 {
+			k = "b"
+		}
+		log.live[o], log.next = k, o+1
+		x.add(o, []byte(k))
+	}
+	if got, want := x.offsetsOf("a", maxOffset), []Offset{os[0], os[2], os[4]}; !slices.Equal(got, want) {
+		t.Errorf("offsets %v, want %v", got, want)
+	}
+	if got := x.last([]byte("b"), os[3]); got != os[1] {
+		t.Errorf("%d is the last one before, not %d", got, os[1])
+	}
+	if log.counts > 1000 {
+		t.Errorf("the Log was asked %d times", log.counts)
 	}
 }
 

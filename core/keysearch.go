@@ -63,10 +63,15 @@ func (x *keyIndex) before(id uint32, o Offset) Offset {
 }
 
 // searchDown is the last live message of a key in [from, to), NoOffset if there is none. Requires: mu.
-func (x *keyIndex) searchDown(id uint32, from, to Offset) Offset {
-	last := NoOffset
-	for no := (to - 1) / pageLen; last == NoOffset && (no+1)*pageLen > from; no-- {
-		if x.log.Count(no*pageLen, (no+1)*pageLen) == 0 {
+func (x *keyIndex) searchDown(id uint32, from, to Offset) (last Offset) {
+	last = NoOffset
+	for no, step := (to-1)/pageLen, Offset(1); (no+1)*pageLen > from; {
+		if x.log.Count((no+1-step)*pageLen, (no+1)*pageLen) == 0 { // so many pages, and perhaps more before them, are empty
+			no, step = no-step, 2*step
+			continue
+		}
+		if step > 1 {
+			step = 1
 			continue
 		}
 		x.eachLive(no, x.page(no), from, to, func(o Offset, other uint32) bool {
@@ -75,6 +80,10 @@ func (x *keyIndex) searchDown(id uint32, from, to Offset) Offset {
 			}
 			return true
 		})
+		if last != NoOffset {
+			break
+		}
+		no--
 	}
 	return last
 }
