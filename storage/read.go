@@ -27,17 +27,18 @@ func (l *Log) Read(from Offset, max Limit, dst []Entry) (entries []Entry, next O
 
 // Borrow is Read for a caller that lets go of the entries when it ends the lease, so that the memory that they
 // are in can be used again.
-func (l *Log) Borrow(from Offset, max Limit, dst []Entry, lease *Lease) (entries []Entry, next Offset, err error) {
+func (l *Log) Borrow(from Offset, limit Limit, dst []Entry, lease *Lease) (entries []Entry, next Offset, err error) {
 	var items [64]item
-	b := budget{Limit: max}
+	b, began := budget{Limit: limit}, len(dst)
 	for {
 		p := l.pick(from, &b, items[:])
+		moved := false // to other segments, since it was picked
 		for i := range items[:p.n] {
 			it := &items[i]
 			var e Entry
 			ok, err := l.load(it, &e, lease)
 			if err != nil && l.settled(it) {
-				p.next, p.more = it.offset, true
+				p.next, moved = max(from, it.offset), true
 				break
 			}
 			if err != nil {
@@ -54,13 +55,17 @@ func (l *Log) Borrow(from Offset, max Limit, dst []Entry, lease *Lease) (entries
 				if l.holds(p.run) {
 					return dst, p.next, err
 				}
-				// The run was replaced meanwhile.
-				if p.next, p.more = p.from, true; len(dst) > was {
+				if p.next, moved = p.from, true; len(dst) > was {
 					p.next = dst[len(dst)-1].Next()
 				}
 			}
 		}
-		if p.err != nil || !p.more {
+		switch {
+		case moved && len(dst) > began:
+			return dst, p.next, nil
+		case moved:
+			b = budget{Limit: limit} // nothing that it granted was read
+		case p.err != nil || !p.more:
 			return dst, p.next, p.err
 		}
 		from = p.next

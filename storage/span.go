@@ -52,13 +52,14 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 	}
 	for {
 		p := l.pick(from, &b, items[:])
+		moved := false // to other segments, since it was picked
 		for i := range items[:p.n] {
 			it := &items[i]
 			s.Next = max(from, it.offset)
 			var e Entry
 			ok, err := l.load(it, &e, &s.lease)
 			if err != nil && l.settled(it) {
-				p.next, p.more = it.offset, true
+				p.next, moved = s.Next, true
 				break
 			}
 			if err != nil {
@@ -78,15 +79,17 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 			}
 			p.next, p.more = next, more
 			if err != nil {
-				// The run was replaced meanwhile.
-				p.next, p.more = s.Next, true
+				p.next, moved = s.Next, true
 			}
 		}
 		if p.err != nil {
 			return fail(p.next, p.err)
 		}
 		s.Next = p.next
-		if !p.more {
+		switch {
+		case moved && len(s.Spans) == 0:
+			b = budget{Limit: limit} // nothing that it granted was read
+		case moved || !p.more:
 			return s, nil
 		}
 		from = p.next
