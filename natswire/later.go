@@ -37,14 +37,15 @@ func (l *later) hurry() {
 	}
 }
 
-// inPassMost is how many connections are flushed by who completes transactions, and inPassBytes how much each of them may
-// have pending: no client must take the journal's time.
+// inPassMost is how many connections are flushed by who completes transactions, about as many as share a sync when there are
+// a hundred that wait for each answer, and inPassBytes how much each of them may have pending: no client must take the
+// journal's time.
 const (
-	inPassMost  = 8
+	inPassMost  = 64
 	inPassBytes = 64 << 10
 )
 
-// flushPassed flushes what Completions said to few clients in place, which saves waking somebody; the rest it leaves to
+// flushPassed flushes what Completions said to not too many clients in place, which saves waking somebody; the rest it leaves to
 // flushLater.
 func (s *Server) flushPassed() {
 	l := &s.later

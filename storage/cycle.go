@@ -68,6 +68,7 @@ func (s *Store) gather(c *cycle) {
 func (s *Store) writer() {
 	defer s.work.Done()
 	q := &s.seq
+	var share sharing
 	for {
 		q.Lock()
 		for q.cur.empty() && !q.closing {
@@ -80,7 +81,9 @@ func (s *Store) writer() {
 			s.done.push(nil)
 			return
 		}
+		s.gatherMore(share.most())
 		c := q.cur
+		share.took(c)
 		if c.durable() {
 			q.pos++
 			c.pos = q.pos
@@ -95,7 +98,7 @@ func (s *Store) writer() {
 		} else {
 			c.err = s.Err()
 		}
-		if s.alone(c) {
+		if s.alone(c, share.most()) {
 			s.pass(c)
 			s.done.rest()
 		} else {
@@ -104,20 +107,21 @@ func (s *Store) writer() {
 	}
 }
 
-// aloneMost is how many Completions the writer runs itself at most.
+// aloneMost is how many Completions the writer runs itself when it expects nobody to come back.
 const aloneMost = 4
 
-// alone reports whether the writer is to complete c itself, which saves waking the completer:
-// nothing waits to be written, nothing else is being completed, and c is quickly done. If so, rest must
-// follow.
-func (s *Store) alone(c *cycle) bool {
-	if len(c.thens) > aloneMost || c.batch != nil {
+// alone reports whether the writer is to complete c itself, which saves waking the completer: nothing else is being
+// completed, c is quickly done, and nothing waits to be written, or less than most, so that who hears of c has time to
+// join. If so, rest must follow.
+func (s *Store) alone(c *cycle, most int) bool {
+	if c.batch != nil || len(c.thens) > 2*shareMost {
 		return false
 	}
 	s.seq.Lock()
-	idle := s.seq.cur.empty()
+	next := s.seq.cur
+	few := next.empty() && len(c.thens) <= aloneMost || len(next.thens) < most
 	s.seq.Unlock()
-	return idle && s.done.claim()
+	return few && s.done.claim()
 }
 
 // write makes c durable, or sets c.err.

@@ -17,7 +17,7 @@
 // Begin takes the sequencer lock. Append, Delete, Set, Note write straight into
 // the buffer of the cycle that is being gathered, and assign offsets. Commit
 // releases the lock. The journal's one writer takes the gathered buffer, writes
-// it, syncs it, and hands the cycle to the completer, or, if little is to be done and nothing
+// it, syncs it, and hands the cycle to the completer, or, if little is to be done and nothing, or not much,
 // else waits for the writer, completes it itself: index writes go to Pebble,
 // the Logs' visible ends advance, Watchers are told once per Log, Completions
 // run in the order of their transactions. So offsets are decided in order, and
@@ -27,6 +27,20 @@
 //
 // A transaction with nothing for the journal completes at once, unless one of its Logs
 // has something on its way to disk: then it goes along with the next cycle.
+//
+// # Who shares a sync
+//
+// A client that waits for one transaction before it begins the next is in one cycle at a time. Of many such clients
+// all come back when the cycle they were in is complete. If the writer took what is gathered as soon as it can, the first to
+// come back would have a sync by itself, and all the others the one after it: two syncs for each of them, and nobody with anything
+// to do while the large one is under way. If syncs are shared evenly, one half is at work while the other is
+// synced. So what the last two cycles had together, in Completions, is taken for the number of clients, and before the
+// writer takes less than half of it (sharing), it lets others run, as long as each time brings another, and not
+// often (gatherMore). When it has less than half to write, it also completes the last cycle itself rather than wake somebody
+// for it: meanwhile they come back. (If all were in each of the two cycles, half is all of them.) For one client half is one, and
+// nothing of this happens. No clock is involved: while nobody has anything to do, nobody waits for anything but the disk.
+//
+// # What is read
 //
 // Recent entries are read from the buffers their frames were encoded in, as long
 // as the cache has room, then from the journal, and when they have settled from

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,7 @@ type Options struct {
 	copyRate       int64 // journal files that were filled faster may be kept
 	reserveOffsets Offset
 	mergeRuns      int
+	yield          func() // lets others run
 }
 
 const (
@@ -92,6 +94,9 @@ func (o *Options) defaults() {
 	}
 	if o.reserveOffsets <= 0 {
 		o.reserveOffsets = reserveOffsets
+	}
+	if o.yield == nil {
+		o.yield = runtime.Gosched
 	}
 	if o.chunkBytes <= 0 {
 		o.chunkBytes = maxChunk
