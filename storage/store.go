@@ -58,7 +58,7 @@ type Options struct {
 const (
 	defaultJournalFileBytes = 64 << 20
 	defaultJournalBytes     = 256 << 20
-	defaultCacheBytes       = 64 << 20
+	defaultCacheBytes       = 32 << 20
 )
 
 func (o *Options) defaults() {

@@ -91,6 +91,8 @@ func (h *heap) collected() {
 		}
 		h.last = u
 		h.trim.Reset(quiet)
+	} else {
+		h.headroom = headroomLeast // it was quiet
 	}
 	if p := gcPercent(u.live, h.headroom); p != h.percent {
 		h.percent = p
