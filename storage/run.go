@@ -15,7 +15,7 @@ type run struct {
 	size     int64  // of the segment
 	entries  int64
 	payload  int64 // sum of Key, ID and Data lengths of its entries
-	each     int64 // payload of each of its messages, 0 = not all equal
+	each     int64 // payload of each of its messages, 0 = not all equal, or volatile ones lie between
 	maxTime  int64
 	refs     []dataRef // kept files with Data of its entries
 

@@ -604,10 +604,15 @@ func hasChunk(fs []fresh, from Offset) bool {
 // countLocked finds out how much of a new run is live.
 func (l *Log) countLocked(f fresh) {
 	f.bytes = 0
+	n := int64(0)
 	for _, s := range f.sizes {
 		if l.liveLocked(s.offset, s.offset+Offset(s.count)) {
 			f.bytes += int64(s.bytes)
+			n++
 		}
+	}
+	if f.each > 0 && n != l.liveInLocked(f.run) {
+		f.each = 0 // volatile entries lie between: what goes may be one of those
 	}
 }
 

@@ -66,3 +66,30 @@ func TestSettleLongTail(t *testing.T) {
 		}
 	}
 }
+
+// What a run holds is not less for a volatile entry between its own that goes later.
+func TestVolatileBetween(t *testing.T) {
+	s := mustOpen(t, testOptions(vfs.NewMem()), nil)
+	defer mustClose(t, s)
+	var before, after *Log // the volatile entry goes before, or after, the others settle
+	commit(t, s, func(tx *Tx) {
+		before, after = tx.CreateLog(LogOptions{}), tx.CreateLog(LogOptions{})
+		for _, l := range []*Log{before, after} {
+			for i := range 3 {
+				tx.Append(l, &Entry{Data: pattern(1, 16), Format: 1, Volatile: i == 1})
+			}
+		}
+	})
+	gone := func(l *Log) { commit(t, s, func(tx *Tx) { tx.Delete(l, 1, 2) }) }
+	gone(before)
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	gone(after)
+	if err := s.settleRound(); err != nil { // what was estimated is looked up
+		t.Fatal(err)
+	}
+	if a, b := after.Bytes(), before.Bytes(); a != b {
+		t.Fatalf("%d bytes, want %d", a, b)
+	}
+}
