@@ -17,8 +17,8 @@
 // Begin takes the sequencer lock. Append, Delete, Set, Note write straight into
 // the buffer of the cycle that is being gathered, and assign offsets. Commit
 // releases the lock. The journal's one writer takes the gathered buffer, writes
-// it, syncs it, and hands the cycle to the completer, or, if little is to be done and nothing, or not much,
-// else waits for the writer, completes it itself: index writes go to Pebble,
+// it, syncs it, and hands the cycle to the completer, or, if little is to be done and little
+// waits for the writer, completes it itself: index writes go to Pebble,
 // the Logs' visible ends advance, Watchers are told once per Log, Completions
 // run in the order of their transactions. So offsets are decided in order, and
 // shown when they are durable. Deletes take effect on reads when they are decided,

@@ -122,17 +122,16 @@ func (l *Log) survey(s *Store, cut Position, f *journalFile) (live int64) {
 	}
 	end := l.End()
 	for it := range l.mu.tail.all {
-		b := it.blk
 		if it.offset >= end {
-			break // not durable
+			break // not on disk yet
 		}
-		if b == nil || b.volatile {
+		if !it.durable() {
 			continue
 		}
-		if b.pos > cut {
+		if it.blk.pos > cut {
 			break
 		}
-		if b.place.file == f {
+		if it.blk.place.file == f {
 			live += int64(it.bytes)
 		}
 	}

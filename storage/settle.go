@@ -123,7 +123,7 @@ func (p *settling) settle(l *Log) error {
 		l.mu.Unlock()
 		return nil
 	}
-	settled, moving := l.surveyLocked(p)
+	settled, moving := l.movingLocked(p)
 	pl := &plan{l: l, settled: settled, moved: settled > l.mu.settled}
 	olds := l.tidyLocked(moving, p)
 	if !l.mu.dirty && !pl.moved && len(olds) == 0 {
@@ -175,9 +175,9 @@ func (p *settling) evicts(r *run) bool {
 	return slices.ContainsFunc(r.refs, func(d dataRef) bool { return p.evict[d.file] })
 }
 
-// surveyLocked returns the offset below which all durable entries of the Log will be in runs, or are gone, when those of
+// movingLocked returns the offset below which all durable entries of the Log will be in runs, or are gone, when those of
 // frames up to the cut have moved, and what it takes to move them: -1 if there are none.
-func (l *Log) surveyLocked(p *settling) (settled Offset, moving int64) {
+func (l *Log) movingLocked(p *settling) (settled Offset, moving int64) {
 	m := &l.mu
 	end := l.End()
 	settled, moving = end, -1
