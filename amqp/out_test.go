@@ -15,20 +15,8 @@ import (
 // Whatever is appended, in whatever pieces, comes out whole and in order, through a socket that takes nothing for
 // long stretches too.
 func TestOut(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	reader, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	writer, reader := tcpPair(t)
 	defer reader.Close()
-	writer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := newOut(writer, func() {})
 	rng := rand.New(rand.NewSource(1))
 	var want bytes.Buffer
@@ -114,20 +102,8 @@ func TestOut(t *testing.T) {
 
 // Who flushes briefly comes back from it although there is more to write whenever something was written.
 func TestFlushBriefly(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	reader, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	writer, reader := tcpPair(t)
 	defer reader.Close()
-	writer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := newOut(writer, func() {})
 	flushed := make(chan struct{})
 	rounds, sent := 0, 0
@@ -176,4 +152,22 @@ func (c busyConn) Write(f func(fd uintptr) bool) error {
 	err := c.RawConn.Write(f)
 	c.then()
 	return err
+}
+
+// tcpPair is both ends of a connection.
+func tcpPair(t *testing.T) (writer, reader net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if reader, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if writer, err = l.Accept(); err != nil {
+		reader.Close()
+		t.Fatal(err)
+	}
+	return writer, reader
 }
