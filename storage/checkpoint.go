@@ -15,6 +15,8 @@ import (
 type settler struct {
 	kick chan struct{}
 	work sync.Mutex // held during a pass
+	// Held while the index knows runs in place of others that readers still see.
+	replacing sync.RWMutex
 
 	mu struct {
 		sync.Mutex

@@ -104,8 +104,9 @@
 //
 //  1. settler.work: held during a pass of the settler or a checkpoint.
 //  2. seq: the sequencer, from Begin to Commit.
-//  3. Log.mu: what one Log retains.
-//  4. the rest, each by itself: logs, cache.mu, done.mu, settler.mu, shown,
+//  3. settler.replacing: while runs give way to others, in the index and for readers.
+//  4. Log.mu: what one Log retains.
+//  5. the rest, each by itself: logs, cache.mu, done.mu, settler.mu, shown,
 //     segments.mu, diskJournal.mu.
 //
 // Only settler.work is held across I/O.

@@ -782,7 +782,7 @@ func (l *Log) dump() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := &l.mu
-	fmt.Printf("log %d start %d next %d end %d settled %d reserved %d bytes %d holes %d\n", l.id, m.start, m.next, l.End(), m.settled, m.reserved, m.bytes, m.holes.n)
+	fmt.Printf("log %d start %d next %d end %d settled %d reserved %d bytes %d holes %d\n", l.id, m.start, m.next, l.End(), m.settled, m.reserved, m.bytes, m.holes.len())
 	for _, r := range m.runs {
 		fmt.Printf("  run %d-%d file %d entries %d payload %d bytes %d exact %v each %d\n", r.from, r.to, r.file, r.entries, r.payload, r.bytes, r.exact, r.each)
 	}

@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"bytes"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -63,6 +65,99 @@ func TestReadWhatMoves(t *testing.T) {
 				t.Errorf("%d entries up to %d, %v; want 2 up to 6", n, next, err)
 			}
 			mustClose(t, s)
+		})
+	}
+}
+
+// syncedJournal calls a function once before a sync.
+type syncedJournal struct {
+	journal
+	before func()
+}
+
+func (j *syncedJournal) sync() error {
+	if f := j.before; f != nil {
+		j.before = nil
+		f()
+	}
+	return j.journal.sync()
+}
+
+// TestReadWhatIsReplaced: while a segment in the index gives way to another one, which takes its key before readers
+// are shown it, whoever reads finds what was there.
+func TestReadWhatIsReplaced(t *testing.T) {
+	for name, read := range map[string]func(l *Log) (int, error){
+		"read": func(l *Log) (int, error) {
+			es, _, err := l.Read(0, Limit{}, nil)
+			return len(es), err
+		},
+		"raw": func(l *Log) (int, error) {
+			s, err := l.Raw(0, 0, Limit{})
+			defer s.Close()
+			return len(s.Spans), err
+		},
+		"time": func(l *Log) (int, error) {
+			o, err := l.OffsetAt(0)
+			return int(o) + 3, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := testOptions(vfs.NewMem())
+			o.mergeRuns = 1
+			s, err := Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := &syncedJournal{journal: s.journal}
+			s.journal = j
+			if err := s.Recover(nil); err != nil {
+				t.Fatal(err)
+			}
+			defer mustClose(t, s)
+			var first, l *Log
+			commit(t, s, func(tx *Tx) { first, l = tx.CreateLog(LogOptions{}), tx.CreateLog(LogOptions{}) })
+			add := func(l *Log) {
+				commit(t, s, func(tx *Tx) { tx.Append(l, &Entry{Data: make([]byte, 10), Count: 1}) })
+			}
+			add(l)
+			add(l)
+			if err := s.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+			add(first)
+			add(l)
+			key := logKey2(keyChunk, l.id, 0)
+			was, err := s.index.get(key)
+			if err != nil || was == nil {
+				t.Fatalf("segment in the index: %x, %v", was, err)
+			}
+			// The new segments are written, and readers are shown none of them before the first Log is let go.
+			held := make(chan struct{})
+			j.before = func() { first.mu.Lock(); close(held) }
+			checkpoint := make(chan error)
+			go func() { checkpoint <- s.Checkpoint() }()
+			<-held
+			for is := was; bytes.Equal(is, was); {
+				if is, err = s.index.get(key); err != nil {
+					t.Fatal(err)
+				}
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if n, err := read(l); n != 3 || err != nil {
+					t.Errorf("%d entries, %v; want 3", n, err)
+				}
+			}()
+			select {
+			case <-done:
+			case <-time.After(10 * time.Millisecond): // it waits
+			}
+			first.mu.Unlock()
+			<-done
+			if err := <-checkpoint; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

@@ -52,7 +52,7 @@ func (l *Log) Borrow(from Offset, limit Limit, dst []Entry, lease *Lease) (entri
 			was := len(dst)
 			dst, p.next, p.more, err = l.readRun(p, &b, dst)
 			if err != nil {
-				if l.holds(p.run) {
+				if l.damaged(p.run) {
 					return dst, p.next, err
 				}
 				if p.next, moved = p.from, true; len(dst) > was {
@@ -170,6 +170,14 @@ func (l *Log) holds(r *run) bool {
 	return !l.mu.gone && slices.Contains(l.mu.runs, r)
 }
 
+// damaged reports whether r, which could not be read, still is a run of the Log. If not, the index, or files,
+// may hold others in its place; so they may just before the Log does, for which it waits.
+func (l *Log) damaged(r *run) bool {
+	l.s.settler.replacing.RLock()
+	defer l.s.settler.replacing.RUnlock()
+	return l.holds(r)
+}
+
 // readRun reads the picked part of a run, as far as the budget goes.
 func (l *Log) readRun(p picked, b *budget, dst []Entry) (_ []Entry, next Offset, more bool, err error) {
 	var buf [maxBlockEntries]stored
@@ -284,7 +292,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 		}
 		if p.run != nil {
 			o, err := l.runOffsetAt(p, t)
-			if err != nil && l.holds(p.run) {
+			if err != nil && l.damaged(p.run) {
 				return 0, err
 			}
 			if err == nil && o != NoOffset {

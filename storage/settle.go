@@ -538,6 +538,8 @@ func (p *settling) commit() error {
 	if err := s.barrier(); err != nil {
 		return err
 	}
+	s.settler.replacing.Lock()
+	defer s.settler.replacing.Unlock()
 	if err := p.batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 		}
 		if p.run != nil {
 			next, more, err := l.rawRun(p, f, &b, s)
-			if err != nil && l.holds(p.run) {
+			if err != nil && l.damaged(p.run) {
 				return fail(next, err)
 			}
 			p.next, p.more = next, more
