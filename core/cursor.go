@@ -77,7 +77,8 @@ type CursorEvents interface {
 // messages, in offset order. Delivery order among equals is offset order.
 //
 // A message below next is settled unless it has a flight; one at or above next is
-// unsettled unless it is in acked, which only a restart fills. A message that had
+// unsettled unless it is in acked, which a restart fills, and the removal of the last message of a key before that
+// was delivered (lastsEnd): the one before it is settled then. A message that had
 // all its attempts counts as settled and is in exhausted besides, until it is settled
 // indeed or leaves the stream: retention keeps it for that long. So what is kept in
 // memory, and in checkpoints, is what is unsettled: nothing is ever dropped from
@@ -294,7 +295,7 @@ func (c *Cursor) recount() {
 		return
 	}
 	c.plain.pending = c.between(c.mu.next, maxOffset)
-	c.plain.pending -= c.ackedLive()
+	c.plain.pending -= c.ackedLive(maxOffset)
 	for f := range c.mu.flights.all {
 		if f.attempts == 0 {
 			c.plain.pending++
@@ -575,20 +576,20 @@ func (c *Cursor) again() (n int64) {
 	} else {
 		n = int64(c.mu.seen - c.mu.next)
 	}
-	return max(n-c.ackedLive(), 0)
+	return max(n-c.ackedLive(c.mu.seen), 0)
 }
 
-// ackedLive counts the settled messages at or above next that are still stored.
+// ackedLive counts the settled messages from next up to end that are still stored.
 // Requires: mu.
-func (c *Cursor) ackedLive() (n int64) {
+func (c *Cursor) ackedLive(end Offset) (n int64) {
 	if c.mu.acked == nil {
 		return 0
 	}
 	c.mu.acked.Range(func(o uint64) bool {
-		if c.p.stored(Offset(o)) {
+		if Offset(o) < end && c.p.stored(Offset(o)) {
 			n++
 		}
-		return true
+		return Offset(o) < end
 	})
 	return n
 }
@@ -658,13 +659,24 @@ func (c *Cursor) appended(o Offset) {
 
 // removed forgets a message that matches and was taken out of the stream.
 // Requires: the sequencer, and a key index.
-func (c *Cursor) removed(o Offset, k []byte) {
+func (c *Cursor) removed(tx *Tx, o Offset, k []byte) {
 	c.lock()
 	defer c.unlock()
 	c.revive(o)
 	if o >= c.mu.next {
-		if (c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))) && !c.replaced(o, k) {
+		before := NoOffset
+		if o < c.mu.lastsEnd {
+			before = c.p.keys.last(k, c.mu.lastsEnd)
+		}
+		if before > o {
+			return // it was not to be delivered
+		}
+		if !c.acked(o) {
 			c.plain.pending--
+		}
+		if before >= c.mu.next && !c.acked(before) { // it does not take the place of the one that goes
+			c.ackPast(before)
+			c.note(tx, noteSettled, func(b []byte) []byte { return appendOffsets(b, []Offset{before}) })
 		}
 	} else if f := c.mu.flights.find(o); f != nil {
 		if f.attempts == 0 {
@@ -681,15 +693,8 @@ func (c *Cursor) removed(o Offset, k []byte) {
 	}
 }
 
-// replaced reports whether the removal of a message at or above next changes nothing of what is pending: it was not
-// the last one of its key, or another one is the last one now. Requires: mu.
-func (c *Cursor) replaced(o Offset, k []byte) bool {
-	if o >= c.mu.lastsEnd {
-		return false
-	}
-	last := c.p.keys.last(k, c.mu.lastsEnd)
-	return last > o || last >= c.mu.next
-}
+// acked reports whether a message at or above next is settled. Requires: mu.
+func (c *Cursor) acked(o Offset) bool { return c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) }
 
 // keeps reports whether the cursor still needs a message that matches, for
 // KeepInterest.
@@ -708,7 +713,7 @@ func (c *Cursor) keeps(o Offset, k []byte) bool {
 	if c.outdated(k, o) {
 		return false
 	}
-	return c.mu.acked == nil || !c.mu.acked.Exists(uint64(o))
+	return !c.acked(o)
 }
 
 // release deletes messages that no cursor keeps any more, after one of them ended.

@@ -607,7 +607,7 @@ func (c *Cursor) assign(paused bool, end Offset) (drained bool) {
 				c.notUrgent(x.offset)
 			}
 		default:
-			if f == nil && c.mu.acked != nil && c.mu.acked.Exists(uint64(x.offset)) {
+			if f == nil && c.acked(x.offset) {
 				break
 			}
 			if !c.give(x.entry, x.offset, f, max(x.level, 0), paused) {
@@ -645,7 +645,7 @@ func (c *Cursor) head() (*Entry, Offset) {
 			if o > c.mu.next {
 				c.skip(o)
 			}
-			if c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) || !c.wants(c.keyAt(e, o)) ||
+			if c.acked(o) || !c.wants(c.keyAt(e, o)) ||
 				c.stale(e, o) || c.hidden(e, o) || c.superseded(c.keyAt(e, o), o) || weighted && urgent(e) {
 				c.skip(o + 1)
 				continue

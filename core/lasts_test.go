@@ -19,7 +19,7 @@ func testLastPerKey(t *testing.T, keys int) {
 	h := &harness{t: t, fs: vfs.NewCrashableMem(), subs: map[string]*recorder{}}
 	h.now.Store(1000 * second)
 	h.open()
-	if err := h.cmdStream("s", parseArgs([]string{"perkey=2"})); err != nil {
+	if err := h.cmdStream("s", parseArgs([]string{"perkey=3"})); err != nil {
 		t.Fatal(err)
 	}
 	want := map[Offset]bool{}
@@ -32,7 +32,7 @@ func testLastPerKey(t *testing.T, keys int) {
 		}
 		return o
 	}
-	for range 2 {
+	for range 3 {
 		for k := range keys {
 			put(k)
 		}
@@ -53,14 +53,29 @@ func testLastPerKey(t *testing.T, keys int) {
 	for k := range keys {
 		want[s.LastByKey(fmt.Sprintf("a.%d", k))] = true
 	}
-	// After that: 5 changes once, so its last message is there still; 7 twice, so it is not. 9 goes.
+	remove := func(o Offset) {
+		if err := h.tx(func(tx *Tx) error { s.Remove(tx, 0, o); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		delete(want, o)
+	}
+	// After that: 5 changes once, so its last message is there still; 7 three times, so it is not. 9 goes. The last ones of
+	// 11 and 12 are deleted, and then the one before of 12: none before takes their place.
 	delete(want, s.LastByKey("a.7"))
 	delete(want, s.LastByKey("a.9"))
-	want[put(5)], want[put(7)], want[put(7)] = true, true, true
+	want[put(5)], want[put(7)], want[put(7)], want[put(7)] = true, true, true, true
 	if err := h.b.Committed(func(tx *Tx) error { _, err := s.Purge(tx, "a.9", NoOffset, 0); return err }); err != nil {
 		t.Fatal(err)
 	}
-	got := 0
+	for _, k := range []string{"a.11", "a.12", "a.12"} {
+		remove(s.LastByKey(k))
+	}
+	for k := 13; k < 16; k++ { // likewise, with one that came later
+		last := s.LastByKey(fmt.Sprintf("a.%d", k))
+		want[put(k)] = true
+		remove(last)
+	}
+	got, want0 := 0, keys
 	take := func(c *Cursor, most int) {
 		last := NoOffset
 		for range most {
@@ -87,6 +102,8 @@ func testLastPerKey(t *testing.T, keys int) {
 	}
 	for _, crash := range []bool{true, false} {
 		take(c, keys/3)
+		remove(s.LastByKey(fmt.Sprintf("a.%d", keys-5))) // has been listed by now
+		keys--
 		h.rest()
 		fs := h.fs
 		if crash { // before any checkpoint
@@ -101,7 +118,7 @@ func testLastPerKey(t *testing.T, keys int) {
 			t.Fatalf("%d are pending after a restart, want %d", n, len(want))
 		}
 	}
-	take(c, keys*3)
+	take(c, want0*3)
 	if len(want) > 0 {
 		t.Fatalf("%d are not delivered", len(want))
 	}

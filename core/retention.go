@@ -122,10 +122,10 @@ func (p *partition) removeOf(tx *Tx, k []byte, o Offset) {
 // forget deletes what the key index knows no more.
 func (p *partition) forget(tx *Tx, k []byte, o Offset) {
 	p.s.b.changed(p.s.state)
-	for _, c := range p.wantedBy(k) {
-		c.removed(o, k)
-	}
 	tx.Delete(p.log, o, o+1)
+	for _, c := range p.wantedBy(k) {
+		c.removed(tx, o, k)
+	}
 	p.keys.removed(o, o+1)
 }
 
@@ -145,7 +145,7 @@ func (p *partition) trim(tx *Tx, before Offset) int64 {
 			for _, o := range p.keys.offsets(nil, at, min(at+indexStep, before)) {
 				k, _ := p.keys.remove(o)
 				for _, c := range p.wantedBy(raw(k)) {
-					c.removed(o, raw(k))
+					c.removed(tx, o, raw(k))
 				}
 			}
 		}

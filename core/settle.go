@@ -87,7 +87,7 @@ func (c *Cursor) ackUpTo(o Offset, done []Offset) []Offset {
 // ack settles a message that was delivered before a restart and not looked at
 // since. Requires: mu.
 func (c *Cursor) ack(o Offset) bool {
-	if !c.p.log.Live(o) || c.mu.acked != nil && c.mu.acked.Exists(uint64(o)) {
+	if !c.p.log.Live(o) || c.acked(o) {
 		return false
 	}
 	c.ackPast(o)
