@@ -107,10 +107,11 @@ func Open(store *storage.Store, o Options) (*Broker, error) {
 	if err := store.Recover(recovery{b}); err != nil {
 		return nil, fmt.Errorf("core: recover: %w", err)
 	}
+	orphans := b.loading.orphans
 	b.loading = nil
 	b.workers.start()
 	b.timers.start(b.now)
-	if err := b.recovered(); err != nil {
+	if err := b.recovered(orphans); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil

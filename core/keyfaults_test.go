@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"weak"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // keyed makes a stream with a key index that holds n messages of as many keys, all of them in the index store.
@@ -57,6 +59,67 @@ func TestReplayRestOfEntry(t *testing.T) {
 		t.Errorf("%d of %d messages are in the index", torn.total, e.Count)
 	}
 	h.checkIndex(p.s)
+}
+
+// What a checkpoint writes of a stream that is deleted meanwhile is gone after the next start, after a crash too.
+func TestCheckpointOverlapsDeletion(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		h := newHarness(t)
+		h.close()
+		h.fs = vfs.NewCrashableMem()
+		h.open()
+		gone := keyed(t, h, 0)
+		rows := func() (n int) {
+			prefix := key(keyState, gone.s.id)
+			if err := h.b.scan(prefix, func(_, _ []byte) error { n++; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if err := h.tx(func(tx *Tx) error {
+			for i := range 3 * pageLen {
+				if _, err := gone.s.Append(tx, 0, &Entry{Key: fmt.Appendf(nil, "a.%d", i)}, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		written := map[string][]byte{}
+		err := recovery{h.b}.Checkpoint(h.store.Applied(), func(k, v []byte) {
+			if len(written) == 0 {
+				if err := h.tx(func(tx *Tx) error { gone.s.Delete(tx); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			written[string(k)] = append([]byte(nil), v...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.tx(func(tx *Tx) error {
+			for k, v := range written {
+				tx.Set([]byte(k), v)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if rows() == 0 {
+			t.Fatal("nothing is left: this tests nothing")
+		}
+		fs := h.fs
+		if crash {
+			fs = h.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+		}
+		h.close()
+		h.fs = fs
+		h.open()
+		if n := rows(); n != 0 {
+			t.Errorf("crash %v: %d rows are left", crash, n)
+		}
+	}
 }
 
 // Pages may be read while their stream is deleted.

@@ -2,8 +2,8 @@ package core
 
 import "encoding/binary"
 
-// recovered finishes what needs the replayed state, transactions or workers.
-func (b *Broker) recovered() error {
+// recovered finishes what needs the replayed state, transactions or workers, and removes the state of orphans.
+func (b *Broker) recovered(orphans []uint64) error {
 	for _, ns := range *b.namespaces.Load() {
 		ns.Streams(func(s *Stream) bool {
 			s.recovered()
@@ -15,6 +15,10 @@ func (b *Broker) recovered() error {
 		})
 	}
 	return b.Committed(func(tx *Tx) error {
+		for _, owner := range orphans {
+			k := key(keyState, owner)
+			tx.UnsetRange(k, keyEnd(k))
+		}
 		tx.Unset([]byte{keyClean})
 		b.CreateNamespace(tx, DefaultNamespace)
 		return nil

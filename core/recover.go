@@ -39,6 +39,7 @@ type loading struct {
 	at      map[uint64]storage.Position // of the checkpoints that were restored, by owner
 	logs    map[storage.LogID]logOwner  // whose appends and deletes are replayed
 	streams map[uint64]*Stream
+	orphans []uint64 // owners that are gone, of which something is stored
 }
 
 // logOwner hears replayed appends and deletes of its Log.
@@ -69,7 +70,7 @@ func (b *Broker) register(d durable, owner uint64) {
 	}
 }
 
-// forget ends d's durable state.
+// forget ends d's durable state. What a checkpoint under way writes of it yet is removed by the next start.
 func (tx *Tx) forget(d durable) {
 	st := d.durableState()
 	if st.owner == 0 {
@@ -148,8 +149,13 @@ func (b *Broker) loadStates() error {
 		var owner uint64
 		part, ok := keyIDs(k, &owner)
 		d := b.loading.owners[owner]
-		if !ok || d == nil || len(v) < 8 {
-			return nil // left by a checkpoint that overlapped with a deletion
+		if ok && d == nil { // left by a checkpoint that overlapped with a deletion
+			if n := len(b.loading.orphans); n == 0 || b.loading.orphans[n-1] != owner {
+				b.loading.orphans = append(b.loading.orphans, owner)
+			}
+		}
+		if d == nil || len(v) < 8 {
+			return nil
 		}
 		at := storage.Position(binary.BigEndian.Uint64(v))
 		if other, ok := b.loading.at[owner]; !ok || at < other {
@@ -217,13 +223,12 @@ func (r recovery) Checkpoint(at storage.Position, set func(key, value []byte)) e
 				continue
 			}
 			d.snapshot(func(part, value []byte) {
-				k := append(key(keyState, st.owner), part...)
-				if value == nil {
-					tx.Unset(k)
-					return
+				c := change{key: append(key(keyState, st.owner), part...)}
+				if value != nil {
+					c.value = append(pos[:8:8], value...)
 				}
-				changes = append(changes, change{k, append(pos[:8:8], value...)})
-				size += len(k) + len(value)
+				changes = append(changes, c)
+				size += len(c.key) + len(value)
 			})
 			if l, ok := d.(large); ok && l.unfinished() {
 				st.dirty = true
