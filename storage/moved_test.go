@@ -93,8 +93,11 @@ func TestReadWhatIsReplaced(t *testing.T) {
 		},
 		"raw": func(l *Log) (int, error) {
 			s, err := l.Raw(0, 0, Limit{})
+			if err != nil {
+				return 0, err
+			}
 			defer s.Close()
-			return len(s.Spans), err
+			return len(s.Spans), nil
 		},
 		"time": func(l *Log) (int, error) {
 			o, err := l.OffsetAt(0)
