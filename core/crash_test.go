@@ -426,7 +426,7 @@ func (h *harness) checkDeliveries(hs *history, c *Cursor, want func(m *message) 
 		if must, _ := want(m); must && !m.lost && !got[m] {
 			h.t.Errorf("%s: message %d is not delivered", c.Config().Name, n)
 		}
-		if c.q == nil {
+		if c.s.queue == nil {
 			m.acked = nil
 			if !got[m] {
 				m.acked = &fact{done: true}

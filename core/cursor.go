@@ -84,15 +84,15 @@ type CursorEvents interface {
 // memory, and in checkpoints, is what is unsettled: nothing is ever dropped from
 // it.
 type Cursor struct {
-	b     *Broker
 	s     *Stream
 	p     *partition
-	q     *Queue // whose cursor it is, or nil
 	plain *plain // nil for a queue's
 	st    runState
-	ds    durableState // guarded by the sequencer
-	timer *timer       // made when it is first set, under mu
-	read  *reader      // owned by the run; nil while there is nothing in it
+	// expiring is set once a queue holds a message with an expiry of its own.
+	expiring atomic.Bool
+	ds       durableState // guarded by the sequencer
+	timer    *timer       // made when it is first set, under mu
+	read     *reader      // owned by the run; nil while there is nothing in it
 	// unweighed is owned by the run; nil if there is none.
 	unweighed *unweighed
 
@@ -211,7 +211,7 @@ func newCursor(s *Stream, id uint64, c *CursorConfig, created int64, ev CursorEv
 }
 
 func (c *Cursor) init(s *Stream, cfg *CursorConfig) {
-	c.b, c.s, c.p, c.q = s.b, s, s.partition(cfg.Partition), s.queue
+	c.s, c.p = s, s.partition(cfg.Partition)
 	c.mu.cfg = cfg
 	c.mu.delivered, c.mu.lastUrgent = NoOffset, NoOffset
 }
@@ -291,7 +291,7 @@ func (c *Cursor) start(next, lastsEnd Offset) {
 
 // recount counts what is pending. Requires: mu, and the sequencer or loading.
 func (c *Cursor) recount() {
-	if c.p.keys == nil || c.q != nil {
+	if c.p.keys == nil || c.s.queue != nil {
 		return
 	}
 	c.plain.pending = c.between(c.mu.next, maxOffset)
@@ -403,8 +403,8 @@ func (s *Stream) Cursors(f func(c *Cursor) bool) {
 
 // name is the cursor's or its queue's. Requires: mu, for a plain cursor.
 func (c *Cursor) name() string {
-	if c.q != nil {
-		return c.q.name
+	if c.s.queue != nil {
+		return c.s.queue.name
 	}
 	return c.mu.cfg.Name
 }
@@ -425,8 +425,8 @@ func (c *Cursor) Config() CursorConfig {
 	c.lock()
 	defer c.unlock()
 	cfg := *c.mu.cfg
-	if c.q != nil {
-		cfg.Name, cfg.Durable = c.name(), c.q.config().survives()
+	if c.s.queue != nil {
+		cfg.Name, cfg.Durable = c.name(), c.s.queue.config().survives()
 	}
 	return cfg
 }
@@ -489,7 +489,7 @@ func (c *Cursor) delete(tx *Tx, inactive bool) {
 		c.p.log.Unwatch(c)
 	}
 	if timer != nil {
-		c.b.timers.clear(timer)
+		c.s.b.timers.clear(timer)
 	}
 	if c.plain != nil {
 		c.detach(tx)
@@ -522,7 +522,7 @@ type CursorState struct {
 
 func (c *Cursor) State() CursorState {
 	pending := int64(-1)
-	if c.q == nil && c.p.keys == nil {
+	if c.s.queue == nil && c.p.keys == nil {
 		c.lock()
 		next := c.mu.next
 		c.unlock()
@@ -540,7 +540,7 @@ func (c *Cursor) State() CursorState {
 	if pending >= 0 {
 		st.Pending = pending
 	}
-	if c.mu.next < c.mu.seen && c.q == nil { // delivered before the restart, not looked at since
+	if c.mu.next < c.mu.seen && c.s.queue == nil { // delivered before the restart, not looked at since
 		again := c.again()
 		st.InFlight, st.Pending = int(again), st.Pending-again
 	}
@@ -561,8 +561,8 @@ func (c *Cursor) State() CursorState {
 			st.Redelivering++
 		}
 	}
-	if c.q != nil {
-		st.Pending = c.q.readyLocked()
+	if c.s.queue != nil {
+		st.Pending = c.s.queue.readyLocked()
 		st.InFlight = int(c.mu.held)
 	}
 	return st
@@ -740,12 +740,12 @@ func (c *Cursor) durableState() *durableState { return &c.ds }
 func (c *Cursor) runState() *runState         { return &c.st }
 
 // wake has the cursor look for something to do.
-func (c *Cursor) wake() { c.b.workers.wake(c) }
+func (c *Cursor) wake() { c.s.b.workers.wake(c) }
 
 // Advanced is storage.Watcher. If nothing that matches was appended since the cursor
 // looked, there is nothing to look for.
 func (c *Cursor) Advanced(*Log) {
-	if c.q != nil || c.plain.news.Load() >= c.plain.looked.Load() {
+	if c.s.queue != nil || c.plain.news.Load() >= c.plain.looked.Load() {
 		c.wake()
 	}
 }

@@ -25,14 +25,14 @@ func (c *Cursor) note(tx *Tx, kind byte, body func([]byte) []byte) {
 	if c.ds.owner == 0 {
 		return
 	}
-	b := append(c.b.noteBuf[:0], kind)
+	b := append(c.s.b.noteBuf[:0], kind)
 	b = binary.AppendUvarint(b, uint64(c.mu.delivered+1))
 	b = binary.AppendUvarint(b, c.mu.deliveries)
 	n := len(b)
 	if b = body(b); len(b) > n {
 		tx.note(c, b)
 	}
-	c.b.noteBuf = b
+	c.s.b.noteBuf = b
 }
 
 // appendOffsets appends ranges: the distance of each from the end of the one before, zigzag,
@@ -221,12 +221,12 @@ func (c *Cursor) restore(_, value []byte) error {
 	}
 	c.mu.low = floor{Offset(d.varint()), d.uvarint()}
 	c.mu.lowNoted = c.mu.low
-	if c.q == nil {
+	if c.s.queue == nil {
 		c.mu.next, c.mu.fresh = next, next
 	}
 	for n := d.uvarint(); n > 0 && !d.short; n-- {
 		f := flight{offset: Offset(d.uvarint()), attempts: int32(d.uvarint()), number: d.uvarint(), again: uint32(d.uvarint()), deadline: int64(d.uvarint())}
-		if c.q != nil { // next begins anew
+		if c.s.queue != nil { // next begins anew
 			c.remember(f.offset, f.attempts)
 			continue
 		}
@@ -266,13 +266,13 @@ func (c *Cursor) recovered() {
 	c.mu.seen = max(c.mu.seen, c.mu.delivered+1)
 	c.dropDead()
 	c.recount()
-	c.mu.idleSince = c.b.now()
+	c.mu.idleSince = c.s.b.now()
 	c.armIdle()
-	if c.q != nil {
+	if c.s.queue != nil {
 		c.watch()
 	}
 	look := c.mu.watching // else there is nothing to do until someone comes
-	if c.q != nil && c.q.config().HasMaxBytes && c.p.log.Messages() > 0 {
+	if c.s.queue != nil && c.s.queue.config().HasMaxBytes && c.p.log.Messages() > 0 {
 		look = true
 		c.unweighed = &unweighed{end: c.p.log.End(), bytes: c.p.log.Bytes(), epoch: c.mu.epoch}
 		c.mu.ready = c.unweighed.bytes

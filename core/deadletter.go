@@ -145,7 +145,7 @@ func (q *Queue) bury(ds []death, now int64) {
 		}
 	}
 	c, gone := &q.c, make([]Offset, 0, len(ds))
-	tx := c.b.Begin()
+	tx := c.s.b.Begin()
 	if tx.refused { // they stay where they are, for after the restart
 		tx.Commit()
 		return
@@ -159,7 +159,7 @@ func (q *Queue) bury(ds []death, now int64) {
 		}
 		gone = c.land(f, gone)
 	}
-	if !q.gone {
+	if !q.s.gone {
 		deleteRanges(tx, c.p.log, gone)
 	}
 	c.unlock()

@@ -103,7 +103,7 @@ func (r *reader) forget() {
 // under it, act without it. It reports whether there may be more to do.
 func (c *Cursor) round() (more bool) {
 	w := &c.read.work
-	w.reset(c.b.now())
+	w.reset(c.s.b.now())
 	end := c.p.log.End()
 	if c.unweighed != nil {
 		c.weighStored()
@@ -149,7 +149,7 @@ func (c *Cursor) round() (more bool) {
 	c.read.fetches = append(c.read.fetches, c.mu.fetches...)
 	c.mu.fetches = nil
 	willing := !paused && c.willing()
-	look := willing || c.q != nil && c.q.housekeeping()
+	look := willing || c.s.queue != nil && c.s.queue.housekeeping()
 	next, epoch, filters, lastsEnd := c.mu.next, c.mu.epoch, c.mu.cfg.Filters, c.mu.lastsEnd
 	if look {
 		c.popRedo(end)
@@ -166,7 +166,7 @@ func (c *Cursor) round() (more bool) {
 			c.fill(next, end, filters, lastsEnd)
 		}
 	}
-	if c.q == nil && c.p.keys == nil && willing {
+	if c.s.queue == nil && c.p.keys == nil && willing {
 		w.pending = c.p.liveFrom(next)
 	}
 
@@ -179,8 +179,8 @@ func (c *Cursor) round() (more bool) {
 	}
 	drained := !look
 	if look && c.mu.epoch == c.read.epoch {
-		if c.q != nil {
-			w.pending = c.q.readyLocked()
+		if c.s.queue != nil {
+			w.pending = c.s.queue.readyLocked()
 		}
 		drained = c.assign(paused, end)
 		c.mu.fresh = max(c.mu.fresh, end)
@@ -211,12 +211,12 @@ func (c *Cursor) round() (more bool) {
 		c.plain.looked.Store(int64(c.mu.next))
 	}
 	// A message that was removed between being read and being handed out was uncounted twice.
-	miscounted := drained && c.q == nil && c.p.keys != nil && c.plain.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
+	miscounted := drained && c.s.queue == nil && c.p.keys != nil && c.plain.pending != 0 && int64(c.mu.next) >= c.p.next.Load()
 	events := c.events()
 	c.unlock()
 
 	if miscounted {
-		tx := c.b.Begin()
+		tx := c.s.b.Begin()
 		c.lock()
 		c.recount()
 		c.unlock()
@@ -224,7 +224,7 @@ func (c *Cursor) round() (more bool) {
 	}
 	c.persist(w)
 	if len(w.dying) > 0 {
-		c.q.bury(w.dying, w.now)
+		c.s.queue.bury(w.dying, w.now)
 		w.progress = true
 	}
 	for _, s := range w.serve {
@@ -305,7 +305,7 @@ func (c *Cursor) arm(at int64) {
 	if c.timer == nil {
 		c.timer = &timer{fire: c.wake}
 	}
-	c.b.timers.before(c.timer, at)
+	c.s.b.timers.before(c.timer, at)
 }
 
 // events is who is told, or nil. Requires: mu.
@@ -321,7 +321,7 @@ func (c *Cursor) events() CursorEvents {
 func (c *Cursor) giveBack(f *flight, w *work) {
 	f.deadline = 0
 	if most := c.maxAttempts(); most > 0 && int(f.attempts) >= most {
-		if c.q != nil {
+		if c.s.queue != nil {
 			f.state = dying
 			w.dying = append(w.dying, death{f.offset, DeliveryLimit, f.attempts})
 			return
@@ -337,8 +337,8 @@ func (c *Cursor) giveBack(f *flight, w *work) {
 }
 
 func (c *Cursor) maxAttempts() int {
-	if c.q != nil {
-		return c.q.config().MaxAttempts
+	if c.s.queue != nil {
+		return c.s.queue.config().MaxAttempts
 	}
 	return c.mu.cfg.MaxAttempts
 }
@@ -536,15 +536,15 @@ func (c *Cursor) readFrom(o Offset) {
 // failed reports a read that failed; a damaged entry is passed over.
 func (c *Cursor) failed(err error) {
 	if storage.IsCorrupt(err) {
-		c.b.log.Error("a stored message is damaged and passed over", "stream", c.s.label(), "err", err)
+		c.s.b.log.Error("a stored message is damaged and passed over", "stream", c.s.label(), "err", err)
 		return
 	}
-	c.b.log.Error("cannot read a log", "stream", c.s.label(), "err", err)
+	c.s.b.log.Error("cannot read a log", "stream", c.s.label(), "err", err)
 }
 
 // sortAhead puts all that became visible into the queue's priority levels.
 func (c *Cursor) sortAhead(end Offset) {
-	levels := c.q.config().Priorities
+	levels := c.s.queue.config().Priorities
 	for {
 		c.lock()
 		next := c.mu.next
@@ -573,7 +573,7 @@ func (c *Cursor) sortAhead(end Offset) {
 // e was read, or since. A queue's messages are removed through its cursor, which
 // forgets what it read.
 func (c *Cursor) stale(e *Entry, o Offset) bool {
-	return (e.Count > 1 || c.q == nil) && !c.p.log.Live(o)
+	return (e.Count > 1 || c.s.queue == nil) && !c.p.log.Live(o)
 }
 
 // assign decides who gets what was read, when the Log ended at end, in order, and
@@ -679,7 +679,7 @@ func (c *Cursor) skip(o Offset) {
 // several decodes the entry that holds several messages.
 func (c *Cursor) several(e *Entry, o Offset) *Message {
 	if c.read.keyOf != e {
-		ms, err := c.b.messages(e, c.read.keys[:0])
+		ms, err := c.s.b.messages(e, c.read.keys[:0])
 		if err != nil || len(ms) < int(e.Count) {
 			ms = make([]Message, e.Count)
 		}
@@ -706,13 +706,13 @@ func (c *Cursor) hidden(e *Entry, o Offset) bool {
 func (c *Cursor) give(e *Entry, o Offset, f *flight, level int, paused bool) bool {
 	w := &c.read.work
 	var at int64
-	if c.q != nil {
-		at = c.q.deadline(e)
+	if c.s.queue != nil {
+		at = c.s.queue.deadline(e)
 	}
 	expired := at != 0 && at <= w.now
 	// One too many is only kept by a subscription that was waiting when it came: a Fetch
 	// comes later, and finds the queue within its limits.
-	surplus := c.q != nil && (o < c.mu.fresh || len(c.mu.subs) == 0) && c.q.overLocked()
+	surplus := c.s.queue != nil && (o < c.mu.fresh || len(c.mu.subs) == 0) && c.s.queue.overLocked()
 	// A message that may not wait at all is given to who can take it at once.
 	if !surplus && (!expired || o >= c.mu.fresh && at <= e.Time) {
 		if s := c.pickFor(e, f, paused); s != nil {
@@ -723,7 +723,7 @@ func (c *Cursor) give(e *Entry, o Offset, f *flight, level int, paused bool) boo
 	switch {
 	case expired:
 		c.die(e, o, f, level, Expired)
-	case c.q != nil && c.q.overLocked():
+	case c.s.queue != nil && c.s.queue.overLocked():
 		c.die(e, o, f, level, MaxLen)
 	default:
 		if at != 0 {
@@ -777,7 +777,7 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 			c.plain.pending--
 		}
 		w.pending = max(w.pending-1, 0)
-	} else if c.q != nil {
+	} else if c.s.queue != nil {
 		w.pending = max(w.pending-1, 0)
 	}
 	if f == nil {
@@ -804,12 +804,12 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 			f.deadline = w.now + wait
 			c.deadline(f.deadline)
 		}
-		if attempts > 1 && c.q == nil {
+		if attempts > 1 && c.s.queue == nil {
 			w.retried = append(w.retried, retry{o, attempts})
 		}
 	}
 	d := Delivery{Entry: e, Offset: o, Attempt: int(attempts), Number: c.mu.deliveries, Redelivered: redelivered}
-	if d.Pending = w.pending; c.q == nil && c.p.keys != nil {
+	if d.Pending = w.pending; c.s.queue == nil && c.p.keys != nil {
 		d.Pending = c.plain.pending
 	}
 	s.batch = append(s.batch, d)

@@ -69,7 +69,7 @@ func (c *Cursor) freeFloor() {
 func (c *Cursor) purged(tx *Tx, first Offset) {
 	c.lock()
 	defer c.unlock()
-	if c.mu.gone || c.q != nil || c.mu.low == noFloor && c.mu.delivered >= first-1 {
+	if c.mu.gone || c.s.queue != nil || c.mu.low == noFloor && c.mu.delivered >= first-1 {
 		return
 	}
 	c.mu.delivered = max(c.mu.delivered, first-1)

@@ -5,7 +5,7 @@ import "testing"
 // FuzzCursorState feeds damaged Notes and checkpoints to a cursor: it may refuse
 // them, it must not crash or run away.
 func FuzzCursorState(f *testing.F) {
-	c := &Cursor{}
+	c := &Cursor{s: new(Stream)}
 	f.Add(appendOffsets([]byte{noteSettled, 1, 2}, []Offset{1, 2, 3, 7}), true)
 	f.Add(appendOffsets([]byte{noteSeek, 1, 2}, []Offset{4}), true)
 	f.Add(appendOffsets([]byte{noteSettled, 1, 2}, []Offset{4, 5, 9}), true)

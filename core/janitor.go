@@ -41,7 +41,7 @@ func (j *janitor) aging(at int64) {
 func (j *janitor) Durable(error) { j.s.b.workers.wake(j) }
 
 func (j *janitor) run() (more bool) {
-	for _, p := range *j.s.parts.Load() {
+	for _, p := range j.s.partitions() {
 		if p.sweep() {
 			more = true
 		}

@@ -27,7 +27,7 @@ func (b *Broker) recovered(orphans []uint64) error {
 
 // recovered builds what is derived from the stored messages.
 func (s *Stream) recovered() {
-	for _, p := range *s.parts.Load() {
+	for _, p := range s.partitions() {
 		if p.keys == nil || p.keys.total+s.state.unknown == p.log.Messages() {
 			continue
 		}
@@ -38,7 +38,7 @@ func (s *Stream) recovered() {
 		c.recovered()
 	}
 	if s.config().Expiring {
-		for _, p := range *s.parts.Load() {
+		for _, p := range s.partitions() {
 			p.restartExpiry()
 		}
 	}

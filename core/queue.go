@@ -3,7 +3,6 @@ package core
 import (
 	"encoding/binary"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"trivium/storage"
@@ -65,14 +64,9 @@ type Queue struct {
 	p     partition
 	c     Cursor
 	parts [1]*partition
-	list  []*partition
 	// known are the messages it had, nil without Dedup. Guarded by the sequencer.
 	known *known
-	// expiring is set once the queue holds a message with an expiry of its own.
-	expiring atomic.Bool
-
-	// Guarded by the sequencer. inbound are the bindings that end here.
-	gone    bool
+	// inbound are the bindings that end here. Guarded by the sequencer.
 	inbound *bindings
 }
 
@@ -86,8 +80,7 @@ func newQueue(ns *Namespace, id uint64, name string, set *settings, created int6
 	q.s.init(ns, id, sc, created)
 	q.s.queue = q
 	q.p.init(&q.s, 0, l, next)
-	q.parts[0], q.list = &q.p, q.parts[:]
-	q.s.parts.Store(&q.list)
+	q.parts[0] = &q.p
 	q.known = newKnown(ns.b, set.Dedup, q)
 	q.c.init(&q.s, queueCursor)
 	q.c.start(l.Start(), 0)
@@ -143,7 +136,7 @@ func (q *Queue) fullName() name { return name{q.set.Realm, q.name} }
 const queueVersion = 1
 
 func (q *Queue) save(tx *Tx) {
-	b := []byte{queueVersion, flags(q.expiring.Load())}
+	b := []byte{queueVersion, flags(q.c.expiring.Load())}
 	b = binary.AppendUvarint(b, uint64(q.s.created))
 	b = binary.AppendUvarint(b, uint64(q.p.log.ID()))
 	known := uint64(0)
@@ -178,7 +171,7 @@ func (b *Broker) loadQueues() error {
 			return fmt.Errorf("queue %q: no namespace %d or no log %d", name, nsID, logID)
 		}
 		q := newQueue(ns, id, name, set, created, log, log.End())
-		q.expiring.Store(expiring)
+		q.c.expiring.Store(expiring)
 		if !b.clean {
 			q.c.mu.seen = log.End()
 		}
@@ -260,7 +253,7 @@ func (q *Queue) overLocked() bool {
 // housekeeping reports whether messages must be looked at even if nobody wants them.
 func (q *Queue) housekeeping() bool {
 	c := q.config()
-	return c.HasTTL || q.expiring.Load() || (c.HasMaxMessages || c.HasMaxBytes) && c.Overflow == DropOldest
+	return c.HasTTL || q.c.expiring.Load() || (c.HasMaxMessages || c.HasMaxBytes) && c.Overflow == DropOldest
 }
 
 // deadline is when a message expires, 0 = never.
@@ -277,7 +270,7 @@ func (q *Queue) deadline(e *Entry) int64 {
 // Touch restarts the ExpiresAfter clock.
 func (q *Queue) Touch() {
 	q.c.lock()
-	q.c.mu.idleSince = q.c.b.now()
+	q.c.mu.idleSince = q.s.b.now()
 	q.c.unlock()
 }
 
@@ -304,7 +297,7 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 	if tx.refused {
 		return &Error{Code: Unwritable, Op: "enqueue", Name: q.name, Err: tx.b.store.Err()}
 	}
-	if q.gone {
+	if q.s.gone {
 		return &Error{Code: Gone, Op: "enqueue", Name: q.name}
 	}
 	if q.known != nil && len(e.ID) > 0 {
@@ -325,7 +318,7 @@ func (q *Queue) append(tx *Tx, e *Entry) *Error {
 		}
 	}
 	e.Count = max(e.Count, 1)
-	if e.Expires != 0 && !q.expiring.Swap(true) {
+	if e.Expires != 0 && !q.c.expiring.Swap(true) {
 		if c.survives() {
 			q.save(tx)
 		}
@@ -405,11 +398,11 @@ func (q *Queue) Purge(tx *Tx) int64 {
 // Delete removes the queue, its bindings and messages, says how many were ready, and ends
 // its subscriptions with Gone.
 func (q *Queue) Delete(tx *Tx) int64 {
-	if q.gone {
+	if q.s.gone {
 		return 0
 	}
 	n := q.Ready()
-	q.gone = true
+	q.s.gone = true
 	ns, c := q.s.ns, q.config()
 	ns.objects.queues.remove(q.fullName())
 	ns.queueGone(tx, q)
@@ -420,7 +413,7 @@ func (q *Queue) Delete(tx *Tx) int64 {
 		tx.forget(q.known)
 	}
 	q.c.Delete(tx)
-	q.s.Delete(tx)
+	tx.DropLog(q.p.log)
 	ns.b.unshare(q.set)
 	return n
 }
@@ -430,7 +423,7 @@ func (q *Queue) unused() {
 	if !q.config().AutoDelete {
 		return
 	}
-	tx := q.c.b.Begin()
+	tx := q.s.b.Begin()
 	if q.Subscribers() == 0 {
 		q.Delete(tx)
 	}
@@ -445,8 +438,8 @@ func (c *Cursor) armIdle() {
 }
 
 func (c *Cursor) idleAfter() int64 {
-	if c.q != nil {
-		return int64(c.q.config().ExpiresAfter)
+	if c.s.queue != nil {
+		return int64(c.s.queue.config().ExpiresAfter)
 	}
 	return int64(c.mu.cfg.InactiveAfter)
 }
@@ -467,14 +460,14 @@ func (c *Cursor) idleOut(now int64) bool {
 
 // expire ends a cursor or queue that was unused for too long.
 func (c *Cursor) expire() {
-	tx := c.b.Begin()
+	tx := c.s.b.Begin()
 	c.lock()
-	out := !c.mu.gone && c.idleOut(c.b.now())
+	out := !c.mu.gone && c.idleOut(c.s.b.now())
 	c.unlock()
 	if out {
-		c.b.log.Debug("unused for too long", "stream", c.s.label(), "cursor", c.Config().Name)
-		if c.q != nil {
-			c.q.Delete(tx)
+		c.s.b.log.Debug("unused for too long", "stream", c.s.label(), "cursor", c.Config().Name)
+		if c.s.queue != nil {
+			c.s.queue.Delete(tx)
 		} else {
 			c.delete(tx, true)
 		}

@@ -14,9 +14,9 @@ type redo struct {
 // push adds a message that is ready again.
 func (r *redo) push(c *Cursor, f *flight) {
 	switch {
-	case c.q != nil && c.q.config().ReturnFirst:
+	case c.s.queue != nil && c.s.queue.config().ReturnFirst:
 		r.fifo = append(r.fifo, f.offset)
-	case c.q != nil && c.q.config().Priorities > 0:
+	case c.s.queue != nil && c.s.queue.config().Priorities > 0:
 		r.level(f.offset, int(f.priority))
 	default:
 		r.heap.push(f.offset)
@@ -54,7 +54,7 @@ func (r *redo) unpop(c *Cursor, os []redoEntry) {
 		switch {
 		case os[i].level == urgentLevel && c.weighted():
 			// it was not popped
-		case c.q != nil && c.q.config().ReturnFirst && c.mu.flights.find(o) != nil:
+		case c.s.queue != nil && c.s.queue.config().ReturnFirst && c.mu.flights.find(o) != nil:
 			r.fifo = slices.Insert(r.fifo, 0, o)
 		case os[i].level >= 0:
 			r.level(o, os[i].level)

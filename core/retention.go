@@ -206,7 +206,7 @@ func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int
 		}
 	}()
 	if pattern == "" && keep == 0 {
-		for _, p := range *s.parts.Load() {
+		for _, p := range s.partitions() {
 			n += p.trim(tx, before)
 		}
 		return n, nil

@@ -10,7 +10,7 @@ func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
 		c.unlock()
 		return 0
 	}
-	done := c.b.scratch[:0]
+	done := c.s.b.scratch[:0]
 	for _, o := range os {
 		if c.mu.cfg.Ack == AckUpTo {
 			done = c.settleUpTo(o, done)
@@ -30,7 +30,7 @@ func (c *Cursor) Settle(tx *Tx, os ...Offset) int {
 			done = append(done, o)
 		}
 	}
-	c.b.scratch = done
+	c.s.b.scratch = done
 	n := len(done)
 	c.settled(tx, done)
 	return n
@@ -108,7 +108,7 @@ func (c *Cursor) settled(tx *Tx, done []Offset) {
 		c.mu.blocked = false
 		tx.wakeAfter(c)
 	}
-	if c.q != nil {
+	if c.s.queue != nil {
 		deleteRanges(tx, c.p.log, done) // with mu, so that what is ready is counted right
 		c.unlock()
 		return
@@ -170,7 +170,7 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 			if f.last() == c.mu.deliveries { // it counts as never made
 				c.mu.deliveries--
 			}
-			if f.attempts == 0 && c.q == nil && c.p.keys != nil {
+			if f.attempts == 0 && c.s.queue == nil && c.p.keys != nil {
 				c.plain.pending++
 			}
 		}
@@ -196,7 +196,7 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 // Discard settles messages as failed: a Queue dead-letters them with that reason, a plain
 // cursor just settles.
 func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int {
-	if c.q == nil || !c.q.config().HasDeadLetter {
+	if c.s.queue == nil || !c.s.queue.config().HasDeadLetter {
 		return c.Settle(tx, os...)
 	}
 	c.lock()
@@ -220,7 +220,7 @@ func (c *Cursor) Discard(tx *Tx, reason string, os ...Offset) int {
 
 // Extend restarts the deadline of unsettled messages.
 func (c *Cursor) Extend(os ...Offset) {
-	now := c.b.now()
+	now := c.s.b.now()
 	c.lock()
 	defer c.unlock()
 	for _, o := range os {
@@ -274,17 +274,17 @@ func (c *Cursor) persist(w *work) {
 	if len(w.settled)+len(w.retried)+len(w.exhausted) == 0 {
 		return
 	}
-	if c.q == nil && c.plain.id == 0 && (len(w.settled) == 0 || c.s.config().Retention == KeepLimits) {
+	if c.s.queue == nil && c.plain.id == 0 && (len(w.settled) == 0 || c.s.config().Retention == KeepLimits) {
 		return
 	}
-	tx := c.b.Begin()
+	tx := c.s.b.Begin()
 	c.lock()
 	if c.mu.gone {
 		c.unlock()
 		tx.Commit()
 		return
 	}
-	if c.q == nil {
+	if c.s.queue == nil {
 		c.note(tx, noteAttempts, func(b []byte) []byte { return appendRetries(b, w.retried) })
 		c.noteExhausted(tx, w.exhausted)
 	}

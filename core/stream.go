@@ -77,15 +77,14 @@ type Stream struct {
 	created int64
 	queue   *Queue // whose messages these are, or nil
 	cfg     atomic.Pointer[StreamConfig]
-	// parts is replaced, never changed, under the sequencer.
-	parts atomic.Pointer[[]*partition]
-
-	gone bool // guarded by the sequencer
+	gone    bool // guarded by the sequencer
 	*equipment
 }
 
 // equipment is what a stream has that is not a queue's.
 type equipment struct {
+	// parts is replaced, never changed, under the sequencer.
+	parts atomic.Pointer[[]*partition]
 	// Guarded by the sequencer.
 	state   *streamState
 	inbound *bindings // that end here
@@ -164,7 +163,14 @@ func (s *Stream) label() string {
 	return s.config().Name
 }
 
-func (s *Stream) Partitions() int { return len(*s.parts.Load()) }
+func (s *Stream) Partitions() int { return len(s.partitions()) }
+
+func (s *Stream) partitions() []*partition {
+	if s.queue != nil {
+		return s.queue.parts[:]
+	}
+	return *s.parts.Load()
+}
 
 // Log returns a partition's Log, or nil.
 func (s *Stream) Log(partition int) *Log {
@@ -175,7 +181,7 @@ func (s *Stream) Log(partition int) *Log {
 }
 
 func (s *Stream) partition(i int) *partition {
-	if parts := *s.parts.Load(); i >= 0 && i < len(parts) {
+	if parts := s.partitions(); i >= 0 && i < len(parts) {
 		return parts[i]
 	}
 	return nil
@@ -185,8 +191,8 @@ func (s *Stream) partition(i int) *partition {
 func newStream(ns *Namespace, id uint64, c *StreamConfig, created int64) *Stream {
 	s := new(Stream)
 	s.init(ns, id, c, created)
-	s.parts.Store(&[]*partition{})
 	s.equipment = &equipment{state: &streamState{s: s}, janitor: new(janitor)}
+	s.parts.Store(&[]*partition{})
 	s.janitor.init(s)
 	return s
 }
@@ -198,7 +204,7 @@ func (s *Stream) init(ns *Namespace, id uint64, c *StreamConfig, created int64) 
 
 // addLog adds a partition. Requires: the sequencer, or loading.
 func (s *Stream) addLog(l *Log, next Offset) *partition {
-	parts := *s.parts.Load()
+	parts := s.partitions()
 	p := &partition{upkeep: new(upkeep)}
 	p.init(s, len(parts), l, next)
 	if s.config().KeyIndex {
@@ -255,7 +261,7 @@ func (c *StreamConfig) check() error {
 // save writes the stream's record.
 func (s *Stream) save(tx *Tx) {
 	r := streamRecord{Config: s.Config(), Created: s.created}
-	for _, p := range *s.parts.Load() {
+	for _, p := range s.partitions() {
 		r.Logs = append(r.Logs, p.log.ID())
 	}
 	tx.Set(key(keyStream, s.ns.id, s.id), mustJSON(r))
@@ -323,7 +329,7 @@ func (s *Stream) Update(tx *Tx, c StreamConfig) error {
 	if !c.Volatile {
 		s.save(tx)
 	}
-	for _, p := range *s.parts.Load() {
+	for _, p := range s.partitions() {
 		p.limit(tx)
 		p.limitKeys(tx)
 		if c.Expiring && (!old.Expiring || c.MaxAge != old.MaxAge) {
@@ -345,19 +351,17 @@ func (s *Stream) Delete(tx *Tx) {
 	}
 	s.gone = true
 	c := s.config()
-	if s.queue == nil {
-		for _, cur := range slices.Clone(s.waiting) {
-			cur.Delete(tx)
-		}
-		s.ns.objects.streams.remove(name{c.Realm, c.Name})
-		s.ns.streamGone(tx, s)
-		if !c.Volatile {
-			tx.Unset(key(keyStream, s.ns.id, s.id))
-		}
-		tx.forget(s.state)
-		s.janitor.close()
+	for _, cur := range slices.Clone(s.waiting) {
+		cur.Delete(tx)
 	}
-	for _, p := range *s.parts.Load() {
+	s.ns.objects.streams.remove(name{c.Realm, c.Name})
+	s.ns.streamGone(tx, s)
+	if !c.Volatile {
+		tx.Unset(key(keyStream, s.ns.id, s.id))
+	}
+	tx.forget(s.state)
+	s.janitor.close()
+	for _, p := range s.partitions() {
 		tx.DropLog(p.log)
 	}
 }

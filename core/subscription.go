@@ -96,7 +96,7 @@ func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error)
 
 // watch has c woken by appends if it has any use for them. Requires: mu.
 func (c *Cursor) watch() {
-	want := len(c.mu.subs) > 0 || c.q != nil && c.q.housekeeping()
+	want := len(c.mu.subs) > 0 || c.s.queue != nil && c.s.queue.housekeeping()
 	switch {
 	case want && !c.mu.watching:
 		c.p.log.Watch(c)
@@ -150,7 +150,7 @@ func (s *Subscription) Close() {
 	}
 	last := i >= 0 && len(c.mu.subs) == 0 && !c.mu.gone
 	if last {
-		c.mu.idleSince = c.b.now()
+		c.mu.idleSince = c.s.b.now()
 		c.armIdle()
 		c.watch()
 	}
@@ -164,8 +164,8 @@ func (s *Subscription) Close() {
 		<-wait
 	}
 	c.wake()
-	if last && c.q != nil {
-		c.q.unused()
+	if last && c.s.queue != nil {
+		c.s.queue.unused()
 	}
 }
 
@@ -234,7 +234,7 @@ func (c *Cursor) choose(e *Entry) *Subscription {
 	}
 	subs := c.mu.subs
 	none := c.mu.cfg.Ack == AckNone
-	if c.q != nil && c.q.config().SingleActive {
+	if c.s.queue != nil && c.s.queue.config().SingleActive {
 		if c.mu.active == nil && len(subs) > 0 {
 			c.mu.active = subs[0]
 		}
@@ -281,7 +281,7 @@ func (c *Cursor) willing() bool {
 	if len(c.read.fetches) > 0 {
 		return true
 	}
-	if c.q != nil && c.q.config().SingleActive && c.mu.active != nil {
+	if c.s.queue != nil && c.s.queue.config().SingleActive && c.mu.active != nil {
 		return c.mu.active.willing()
 	}
 	return slices.ContainsFunc(c.mu.subs, (*Subscription).willing)
@@ -314,12 +314,12 @@ func (c *Cursor) Fetch(autoAck bool, w ...*Window) (*Delivery, error) {
 		return nil, &Error{Code: Gone, Op: "fetch", Name: name}
 	}
 	c.mu.fetches = append(c.mu.fetches, s)
-	c.mu.idleSince = c.b.now()
+	c.mu.idleSince = c.s.b.now()
 	c.unlock()
 	c.wake()
 	select {
 	case <-f.done:
-	case <-c.b.workers.stopped:
+	case <-c.s.b.workers.stopped:
 		return nil, &Error{Code: Gone, Op: "fetch", Name: c.Config().Name}
 	}
 	return f.got, f.err

@@ -3,11 +3,11 @@ package core
 // weigh is what a message of e counts towards its queue's MaxBytes, 0 if it has none: the
 // length of its body. Of several messages in one entry each counts alike.
 func (c *Cursor) weigh(e *Entry) int32 {
-	if c.q == nil || !c.q.config().HasMaxBytes {
+	if c.s.queue == nil || !c.s.queue.config().HasMaxBytes {
 		return 0
 	}
 	n := len(e.Data)
-	if w, ok := c.b.Codec(e.Format).(Weigher); ok {
+	if w, ok := c.s.b.Codec(e.Format).(Weigher); ok {
 		n = w.BodyLen(e)
 	}
 	return int32(n / int(max(e.Count, 1)))

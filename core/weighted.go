@@ -26,8 +26,8 @@ const (
 func urgent(e *Entry) bool { return e.Priority > normalPriority }
 
 // weighted and sorted say what a cursor's queue does about priorities.
-func (c *Cursor) weighted() bool { return c.q != nil && c.q.config().Weighted }
-func (c *Cursor) sorted() bool   { return c.q != nil && c.q.config().Priorities > 0 }
+func (c *Cursor) weighted() bool { return c.s.queue != nil && c.s.queue.config().Weighted }
+func (c *Cursor) sorted() bool   { return c.s.queue != nil && c.s.queue.config().Priorities > 0 }
 
 // favor makes urgent what is appended at o. Requires: the sequencer.
 func (c *Cursor) favor(tx *Tx, o Offset) {
