@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -91,11 +90,10 @@ func (ns *Namespace) Bind(tx *Tx, b Binding) error {
 	if err != nil {
 		return err
 	}
-	id := b.id()
-	if _, ok := ns.bindings.Load().Get(id.hash()); ok {
+	id, n := b.id(), newBinding(&b, src, to)
+	if (*n.inbound()).find(id) != nil {
 		return nil
 	}
-	n := newBinding(&b, src, to)
 	n.stored = b.Durable && src.config.Durable
 	switch {
 	case b.Queue != nil:
@@ -108,43 +106,23 @@ func (ns *Namespace) Bind(tx *Tx, b Binding) error {
 	if n.stored {
 		tx.Set(ns.bindingKey(id), b.encode())
 	}
-	ns.link(n, id)
+	ns.link(n)
 	return nil
 }
 
 // Unbind removes a binding and reports whether there was one. Error codes: NotFound (with Name
 // of what is missing), Invalid.
 func (ns *Namespace) Unbind(tx *Tx, b Binding) (bool, error) {
-	if _, _, err := ns.bindingEnds("unbind", &b); err != nil {
+	src, to, err := ns.bindingEnds("unbind", &b)
+	if err != nil {
 		return false, err
 	}
-	n, ok := ns.bindings.Load().Get(b.id().hash())
-	if !ok {
+	n := (*newBinding(&b, src, to).inbound()).find(b.id())
+	if n == nil {
 		return false, nil
 	}
 	ns.unbind(tx, n)
 	return true, nil
-}
-
-// Bindings calls f for each binding, in order of source, destination and key, until f returns
-// false. What f gets must not be changed.
-func (ns *Namespace) Bindings(f func(b *Binding) bool) {
-	type known struct {
-		id bindingID
-		b  *Binding
-	}
-	var all []known
-	ns.bindings.Load().Each(func(_ bindingHash, n *binding) bool {
-		b := n.binding()
-		all = append(all, known{b.id(), b})
-		return true
-	})
-	slices.SortFunc(all, func(a, b known) int { return cmp.Compare(a.id, b.id) })
-	for _, k := range all {
-		if !f(k.b) {
-			return
-		}
-	}
 }
 
 func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err error) {
@@ -174,9 +152,7 @@ func (ns *Namespace) bindingEnds(op string, b *Binding) (src, to *Exchange, err 
 }
 
 // link puts a new binding in use. Requires: the sequencer, or loading.
-func (ns *Namespace) link(b *binding, id bindingID) {
-	all := ns.bindings.Load().Set(ns.loading, id.hash(), b)
-	ns.bindings.Store(&all)
+func (ns *Namespace) link(b *binding) {
 	in := b.inbound()
 	*in = (*in).with(ns.edit, b, false)
 	ns.routed(b, false)
@@ -204,11 +180,8 @@ func (ns *Namespace) routed(b *binding, remove bool) {
 
 // unbind removes a binding, then its source if that was auto-delete and has none left.
 func (ns *Namespace) unbind(tx *Tx, b *binding) {
-	id := b.binding().id()
-	all := ns.bindings.Load().Delete(nil, id.hash())
-	ns.bindings.Store(&all)
 	if b.stored {
-		tx.Unset(ns.bindingKey(id))
+		tx.Unset(ns.bindingKey(b.id()))
 	}
 	in := b.inbound()
 	*in = (*in).with(ns.edit, b, true)
@@ -223,7 +196,7 @@ func (ns *Namespace) unbind(tx *Tx, b *binding) {
 // and so others.
 func (ns *Namespace) unbindAll(tx *Tx, list []*binding) {
 	for _, b := range list {
-		if n, ok := ns.bindings.Load().Get(b.binding().id().hash()); ok && n == b {
+		if (*b.inbound()).find(b.id()) == b {
 			ns.unbind(tx, b)
 		}
 	}
@@ -251,13 +224,15 @@ const (
 // destination's realm and name, key, arguments, capture.
 type bindingID string
 
-// bindingHash stands for it where there are many.
+// bindingHash stands for it in a set of many.
 type bindingHash [16]byte
 
 func (id bindingID) hash() bindingHash {
 	h := sha256.Sum256([]byte(id))
 	return bindingHash(h[:])
 }
+
+func (b *binding) id() bindingID { return b.binding().id() }
 
 func (b *Binding) id() bindingID {
 	var kind byte
@@ -349,6 +324,6 @@ func (ns *Namespace) loadBinding(id bindingID, v []byte) error {
 	}
 	n := newBinding(&b, src, to)
 	n.stored = true
-	ns.link(n, id)
+	ns.link(n)
 	return nil
 }

@@ -68,7 +68,7 @@ func (s *bindings) match(h HeaderSource, into *Routes) (found bool) {
 	r := s.many.rules.Load()
 	if r == nil {
 		r = &headerRules{}
-		s.many.set.Each(func(b *binding, _ struct{}) bool { r.add(b); return true })
+		s.many.set.Each(func(_ bindingHash, b *binding) bool { r.add(b); return true })
 		s.many.rules.Store(r)
 	}
 	return r.match(h, into)

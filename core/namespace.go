@@ -21,7 +21,6 @@ type Namespace struct {
 
 	// Replaced, never changed, by whoever holds the sequencer.
 	exchanges atomic.Pointer[hamt.Map[string, *Exchange]]
-	bindings  atomic.Pointer[hamt.Map[bindingHash, *binding]]
 	groups    atomic.Pointer[hamt.Map[name, *Offsets]]
 	exposed   atomic.Pointer[exposedNames]
 
@@ -39,7 +38,6 @@ func newNamespace(b *Broker, id uint64, n string) *Namespace {
 		edit:     new(hamt.Edit),
 	}
 	ns.exchanges.Store(&hamt.Map[string, *Exchange]{})
-	ns.bindings.Store(&hamt.Map[bindingHash, *binding]{})
 	ns.groups.Store(&hamt.Map[name, *Offsets]{})
 	ns.exposed.Store(&exposedNames{})
 	for _, c := range predeclared {

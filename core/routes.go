@@ -270,14 +270,14 @@ type bindings struct {
 }
 
 type manyBindings struct {
-	set   hamt.Map[*binding, struct{}]
+	set   hamt.Map[bindingHash, *binding]
 	flat  atomic.Pointer[flat]
 	rules atomic.Pointer[headerRules]
 }
 
 // with returns the set with b added or removed.
 func (s *bindings) with(edit *hamt.Edit, b *binding, remove bool) *bindings {
-	var set hamt.Map[*binding, struct{}]
+	var set hamt.Map[bindingHash, *binding]
 	switch {
 	case s == nil && !remove:
 		return &b.alone
@@ -286,18 +286,31 @@ func (s *bindings) with(edit *hamt.Edit, b *binding, remove bool) *bindings {
 	case s.many != nil:
 		set = s.many.set
 	default:
-		set = set.Set(edit, s.one, struct{}{})
+		set = set.Set(edit, s.one.id().hash(), s.one)
 	}
 	if remove {
-		set = set.Delete(edit, b)
+		set = set.Delete(edit, b.id().hash())
 	} else {
-		set = set.Set(edit, b, struct{}{})
+		set = set.Set(edit, b.id().hash(), b)
 	}
 	if set.Len() > 1 {
 		return &bindings{many: &manyBindings{set: set}}
 	}
-	set.Each(func(last *binding, _ struct{}) bool { s = &last.alone; return false })
+	set.Each(func(_ bindingHash, last *binding) bool { s = &last.alone; return false })
 	return s
+}
+
+// find returns the one with that identity, nil if it is not among them.
+func (s *bindings) find(id bindingID) *binding {
+	switch {
+	case s == nil:
+	case s.many != nil:
+		b, _ := s.many.set.Get(id.hash())
+		return b
+	case s.one.id() == id:
+		return s.one
+	}
+	return nil
 }
 
 func (s *bindings) list() (all []*binding) {
@@ -306,7 +319,7 @@ func (s *bindings) list() (all []*binding) {
 	case s.many == nil:
 		all = append(all, s.one)
 	default:
-		s.many.set.Each(func(b *binding, _ struct{}) bool { all = append(all, b); return true })
+		s.many.set.Each(func(_ bindingHash, b *binding) bool { all = append(all, b); return true })
 	}
 	return all
 }
@@ -320,7 +333,7 @@ func (r *Routes) addSet(s *bindings) {
 	f := s.many.flat.Load()
 	if f == nil { // made when it is first needed: so many changes in a row cost little each
 		var u uniqueFlat
-		s.many.set.Each(func(b *binding, _ struct{}) bool { u.add(b); return true })
+		s.many.set.Each(func(_ bindingHash, b *binding) bool { u.add(b); return true })
 		f = &u.flat
 		s.many.flat.Store(f)
 	}

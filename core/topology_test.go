@@ -70,6 +70,23 @@ func (p *topology) do(f func(tx *Tx) error) {
 	}
 }
 
+// bindings calls f for each.
+func (p *topology) bindings(f func(b *Binding)) {
+	p.t.Helper()
+	p.do(func(*Tx) error {
+		list := func(inbound *bindings) bool {
+			for _, b := range inbound.list() {
+				f(b.binding())
+			}
+			return true
+		}
+		p.ns.Queues(func(q *Queue) bool { return list(q.inbound) })
+		p.ns.Streams(func(s *Stream) bool { return list(s.inbound) })
+		p.ns.Exchanges(func(x *Exchange) bool { return list(x.inbound) })
+		return nil
+	})
+}
+
 func (p *topology) exchange(c ExchangeConfig) *Exchange {
 	p.t.Helper()
 	var x *Exchange
