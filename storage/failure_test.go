@@ -141,6 +141,42 @@ func TestLock(t *testing.T) {
 	mustClose(t, mustOpen(t, o, nil))
 }
 
+// TestCloseFails fails what is written while the store closes.
+func TestCloseFails(t *testing.T) {
+	fs := vfs.NewMem()
+	o := testOptions(fs)
+	var closing atomic.Pointer[Store]
+	writing := make(chan struct{})
+	o.FS = errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		s := closing.Load()
+		if s == nil || op.Kind != errorfs.OpFileWriteAt || !strings.HasSuffix(op.Path, journalSuffix) {
+			return nil
+		}
+		close(writing)
+		<-s.stop // the last checkpoint is done
+		return syscall.EIO
+	}))
+	s := mustOpen(t, o, nil)
+	var l *Log
+	commit(t, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
+	if err := s.Checkpoint(); err != nil { // so there is nothing to settle but what is written meanwhile
+		t.Fatal(err)
+	}
+	closing.Store(s)
+	d := make(done, 1)
+	tx := s.Begin()
+	tx.Append(l, &Entry{Data: []byte("lost")})
+	tx.Then(d)
+	tx.Commit()
+	<-writing
+	if err := s.Close(); !errors.Is(err, ErrReadOnly) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("close: %v", err)
+	}
+	if err := <-d; !errors.Is(err, syscall.EIO) {
+		t.Errorf("commit: %v", err)
+	}
+}
+
 // TestReadOnly fails one sync and looks at what callers see.
 func TestReadOnly(t *testing.T) {
 	fs := vfs.NewMem()

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -404,6 +405,8 @@ func (s *Store) Metrics() Metrics {
 	return m
 }
 
+// Close makes all durable that is visible, ends what runs and lets go of everything. Whatever failed until then is
+// returned: nil says that every transaction that was committed before is on disk.
 func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return ErrClosed
@@ -427,5 +430,6 @@ func (s *Store) Close() error {
 	q.Unlock()
 	close(s.stop)
 	s.work.Wait()
-	return errors.Join(err, s.release())
+	// Transactions that came meanwhile may have failed, and what they wrote be lost.
+	return cmp.Or(errors.Join(err, s.release()), s.Err())
 }
