@@ -48,7 +48,7 @@ func TestChildrenEndWithTheirParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(line)
 	}
-	for end := time.Now().Add(10 * time.Second); runs(child); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); runs(child); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("process %d outlives its parent", child)
 		}
@@ -76,7 +76,7 @@ func TestWaitEndsTheGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(line)
 	}
-	for end := time.Now().Add(10 * time.Second); runs(grandchild); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); runs(grandchild); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("process %d outlives its group", grandchild)
 		}

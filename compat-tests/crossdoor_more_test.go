@@ -97,20 +97,17 @@ func TestCrossdoorBatchIsAtomic(t *testing.T) {
 	js := s.jetstream(t)
 	stream, err := js.CreateStream(within(t), jetstream.StreamConfig{Name: "B", Subjects: []string{"b.*"}})
 	must(t, err)
-	k := s.kafka(kgo.ProducerLinger(20*time.Millisecond), kgo.RecordRetries(0))
-	res := k.ProduceSync(within(t), record("nats.B", "b.1", ""), record("nats.B", "c.1", ""), record("nats.B", "b.2", ""))
-	if err := res.FirstErr(); !errors.Is(err, kerr.InvalidRecord) {
+	if err := s.batch(record("nats.B", "b.1", ""), record("nats.B", "c.1", ""), record("nats.B", "b.2", "")); !errors.Is(err, kerr.InvalidRecord) {
 		t.Errorf("produce: %v", err)
 	}
 	info, err := stream.Info(within(t))
 	must(t, err)
 	wantEqual(t, "messages", info.State.Msgs, 0)
-	k = s.kafka(kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
 	var rs []*kgo.Record
 	for i := range 100 {
 		rs = append(rs, record("nats.B", fmt.Sprint("b.", i), fmt.Sprint(i)))
 	}
-	produce(t, k, rs...)
+	must(t, s.batch(rs...))
 	for i, m := range s.messages(t, "B", 100) {
 		wantEqual(t, "data", string(m.Data()), fmt.Sprint(i))
 		wantEqual(t, "subject", m.Subject(), fmt.Sprint("b.", i))
@@ -402,12 +399,11 @@ func TestCrossdoorFilteredConsumer(t *testing.T) {
 	s := startCrossdoor(t)
 	js := s.jetstream(t)
 	s.topic(t, "f", 1, nil)
-	k := s.kafka(kgo.ProducerLinger(20 * time.Millisecond))
 	var rs []*kgo.Record
 	for i := range 30 {
 		rs = append(rs, record("f", []string{"eu.new", "us.new", "eu.old"}[i%3], fmt.Sprint(i)))
 	}
-	produce(t, k, append(rs, record("f", "", "no key"))...)
+	must(t, s.batch(append(rs, record("f", "", "no key"))...))
 	for filter, want := range map[string]string{
 		"$KAFKA.f.eu.*": "0 2 3 5", "$KAFKA.f.*.new": "0 1 3 4", "$KAFKA.f.us.new": "1 4 7 10", "$KAFKA.f.>": "0 1 2 3",
 	} {

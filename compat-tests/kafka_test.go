@@ -48,6 +48,22 @@ func produce(t *testing.T, c *kgo.Client, rs ...*kgo.Record) {
 	must(t, c.ProduceSync(within(t), rs...).FirstErr())
 }
 
+// batch writes records of one partition in one batch, compressed, and waits until it is acknowledged. It says what
+// befell the first record that was not.
+func (s *server) batch(rs ...*kgo.Record) (err error) {
+	s.t.Helper()
+	c := s.kafka(kgo.ManualFlushing(), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+	for _, r := range rs {
+		c.Produce(within(s.t), r, func(_ *kgo.Record, e error) {
+			if err == nil {
+				err = e
+			}
+		})
+	}
+	must(s.t, c.Flush(within(s.t)))
+	return err
+}
+
 // record is a record with a key, or without one if key is "".
 func record(topic, key, value string) *kgo.Record {
 	r := &kgo.Record{Topic: topic, Value: []byte(value)}

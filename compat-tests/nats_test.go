@@ -28,7 +28,7 @@ func (s *server) natsFor(t *testing.T, o ...nats.Option) *nats.Conn {
 // jetstream is the client's JetStream view of a new connection.
 func (s *server) jetstream(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	js, err := jetstream.New(s.natsFor(t))
+	js, err := jetstream.New(s.natsFor(t), jetstream.WithDefaultTimeout(patience))
 	must(t, err)
 	return js
 }

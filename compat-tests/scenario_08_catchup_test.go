@@ -28,7 +28,7 @@ func TestScenario08OfflineConsumer(t *testing.T) {
 	reader := func(t *testing.T, n int) []jetstream.Msg {
 		t.Helper()
 		nc := s.natsFor(t)
-		js, err := jetstream.New(nc)
+		js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 		must(t, err)
 		c, err := js.CreateOrUpdateConsumer(within(t), "LOGBOOK", jetstream.ConsumerConfig{
 			Durable: "office", AckPolicy: jetstream.AckExplicitPolicy,

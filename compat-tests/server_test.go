@@ -41,7 +41,7 @@ func start(t *testing.T, flags ...string) *server {
 		s.addrs = map[string]string{"amqp": *peerAMQP, "kafka": *peerKafka, "nats": *peerNATS}
 		return s
 	}
-	s.addrs = map[string]string{"amqp": freeAddr(t), "kafka": freeAddr(t), "nats": freeAddr(t), "admin": freeAddr(t)}
+	s.addrs = freeAddrs(t, "amqp", "kafka", "nats", "admin")
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			s.stop()
@@ -57,20 +57,26 @@ func start(t *testing.T, flags ...string) *server {
 // original reports whether the tests run against the original systems.
 func original() bool { return *peerAMQP+*peerKafka+*peerNATS != "" }
 
-// freeAddr is a loopback address nobody listens on, below the ports that the
+// freeAddrs are different loopback addresses nobody listens on, below the ports that the
 // system gives to outgoing connections: a client that reconnects while the
 // server is down must not be given the server's own port.
-func freeAddr(t *testing.T) string {
+func freeAddrs(t *testing.T, names ...string) map[string]string {
 	t.Helper()
-	for range 100 {
-		addr := "127.0.0.1:" + strconv.Itoa(10000+rand.IntN(20000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
+	addrs := make(map[string]string)
+	for _, name := range names {
+		for range 100 {
+			addr := "127.0.0.1:" + strconv.Itoa(10000+rand.IntN(20000))
+			if l, err := net.Listen("tcp", addr); err == nil {
+				defer l.Close() // the others are not chosen before
+				addrs[name] = addr
+				break
+			}
+		}
+		if addrs[name] == "" {
+			t.Fatal("no free port")
 		}
 	}
-	t.Fatal("no free port")
-	return ""
+	return addrs
 }
 
 // run starts the process and waits until it says that it is ready.

@@ -509,7 +509,7 @@ func TestStaleConnection(t *testing.T) {
 		if m := w.Metrics(); m.StaleConnections == 1 && m.Connections == 1 {
 			return
 		}
-		if interval > time.Second {
+		if interval > patience/4 {
 			t.Fatal("closed who answers")
 		}
 	}

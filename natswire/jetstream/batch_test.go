@@ -102,7 +102,7 @@ func TestCompareFastBatch(t *testing.T) {
 			// How many answers a step gets is part of what is compared, so the end of them is
 			// known by silence only: on a busy machine it takes longer to be sure.
 			var want, got string
-			for silence := 100 * time.Millisecond; silence < 2*time.Second; silence *= 2 {
+			for silence := 100 * time.Millisecond; silence < patience; silence *= 4 {
 				for _, nc := range []*nats.Conn{theirs, ours} {
 					if _, err := ask(nc, api("STREAM.PURGE.F", "")); err != nil {
 						t.Fatal(err)

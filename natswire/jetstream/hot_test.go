@@ -127,7 +127,7 @@ func hot(t testing.TB) *lean {
 	w := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	js, err := jetstream.New(w.connect())
+	js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(patience))
 	if err == nil {
 		_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "HOT", Subjects: []string{"hot"}})
 	}
