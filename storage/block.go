@@ -14,7 +14,7 @@ type block struct {
 	pos      Position // 0 if volatile
 	place    place
 	volatile bool
-	// maxTime is the largest Time of its entries.
+	// maxTime is the largest Time of a frame's entries.
 	maxTime int64
 	// live counts the entries that Logs still refer to, plus one while the
 	// block is being filled.

@@ -107,7 +107,7 @@
 //  3. settler.replacing: while runs give way to others, in the index and for readers.
 //  4. Log.mu: what one Log retains.
 //  5. the rest, each by itself: logs, cache.mu, done.mu, settler.mu, shown,
-//     segments.mu, diskJournal.mu.
+//     segments.mu, index.readers, diskJournal.mu.
 //
 // Only settler.work is held across I/O.
 package storage

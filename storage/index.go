@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,6 +27,44 @@ const (
 type index struct {
 	db          *pebble.DB
 	compactions *compactions
+
+	// Pebble panics when it is read after it was closed: close waits for readers.
+	readers struct {
+		sync.Mutex
+		n      int
+		none   sync.Cond
+		closed bool
+	}
+}
+
+// enter counts a reader until leave; ErrClosed when there must be no more.
+func (x *index) enter() error {
+	x.readers.Lock()
+	defer x.readers.Unlock()
+	if x.readers.closed {
+		return ErrClosed
+	}
+	x.readers.n++
+	return nil
+}
+
+func (x *index) leave() {
+	x.readers.Lock()
+	defer x.readers.Unlock()
+	if x.readers.n--; x.readers.n == 0 {
+		x.readers.none.Signal()
+	}
+}
+
+// close closes Pebble when nobody reads it any more.
+func (x *index) close() error {
+	x.readers.Lock()
+	x.readers.closed = true
+	for x.readers.n > 0 {
+		x.readers.none.Wait()
+	}
+	x.readers.Unlock()
+	return x.db.Close()
 }
 
 // compactions holds Pebble's compactions back until begin: while the store recovers, their reads and
@@ -92,7 +131,9 @@ func openIndex(fs vfs.FS, dir string, log *slog.Logger, fatal func(error)) (x *i
 	if err != nil {
 		return nil, fmt.Errorf("storage: open index: %w", err)
 	}
-	return &index{db: db, compactions: c}, nil
+	x = &index{db: db, compactions: c}
+	x.readers.none.L = &x.readers
+	return x, nil
 }
 
 // indexLogger hands Pebble's messages on. Pebble would end the process in Fatalf.
@@ -138,6 +179,10 @@ func (x *index) position() (Position, error) {
 
 // get returns a copy of a key's value, nil if there is none.
 func (x *index) get(key []byte) ([]byte, error) {
+	if err := x.enter(); err != nil {
+		return nil, err
+	}
+	defer x.leave()
 	v, c, err := x.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -151,6 +196,10 @@ func (x *index) get(key []byte) ([]byte, error) {
 
 // scan calls f for the keys with the prefix.
 func (x *index) scan(prefix []byte, f func(key, value []byte) bool) error {
+	if err := x.enter(); err != nil {
+		return err
+	}
+	defer x.leave()
 	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return err

@@ -348,7 +348,6 @@ func (j *diskJournal) write(pos Position, b []byte) (place, error) {
 		out = append(b, zeros[:pad]...)
 		pad = 0
 	}
-	j.cur.dirty.Store(true)
 	if _, err := j.cur.f.WriteAt(out, j.off); err != nil {
 		return place{}, err
 	}
@@ -357,6 +356,7 @@ func (j *diskJournal) write(pos Position, b []byte) (place, error) {
 			return place{}, err
 		}
 	}
+	j.cur.dirty.Store(true) // not before: a sync meanwhile need not have seen it
 	j.off = alignUp(end, frameAlign)
 	j.used.Store(j.off)
 	j.wrote.Store(uint64(pos))
@@ -530,7 +530,7 @@ func (j *diskJournal) discard(num uint64) error {
 			return nil
 		}
 	}
-	reuse := len(j.mu.free) < j.keep
+	reuse := !j.mu.closed && len(j.mu.free) < j.keep
 	j.mu.Unlock()
 	f := &journalFile{num: num, name: journalName(j.fs, j.dir, num)}
 	if !reuse {

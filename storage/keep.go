@@ -184,8 +184,9 @@ var _ io.ReaderAt = (*keptReader)(nil)
 
 func (k *keptReader) ReadAt(b []byte, at int64) (int, error) { return k.file.ReadAt(b, at) }
 
-// acquireKept opens a kept file, or finds it open.
-func (s *segments) acquireKept(num uint64) (*keptReader, error) {
+// acquireKept opens a kept file that r refers to, or finds it open. When r is forgotten, which comes before the file is
+// given back, nobody opens it any more: the error is errReplaced.
+func (s *segments) acquireKept(r *run, num uint64) (*keptReader, error) {
 	s.mu.Lock()
 	k := s.mu.kept[num]
 	if k != nil {
@@ -217,12 +218,19 @@ func (s *segments) acquireKept(num uint64) (*keptReader, error) {
 	}
 	s.mu.Lock()
 	other := s.mu.kept[num]
-	if other != nil {
+	gone := r.gone
+	switch {
+	case gone:
+	case other != nil:
 		other.refs++
-	} else {
+	default:
 		s.mu.kept[num] = k
 	}
 	s.mu.Unlock()
+	if gone {
+		k.close()
+		return nil, errReplaced
+	}
 	if other != nil {
 		k.close()
 		return other, nil

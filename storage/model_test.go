@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // The model test runs random transactions on a file system that can crash, crashes
@@ -180,18 +182,19 @@ func (l *oracleLog) lastTimes() (all []int64) {
 
 // model runs one seed.
 type model struct {
-	t     testing.TB
-	rng   *rand.Rand
-	fs    *crashFS
-	s     *Store
-	o     Options
-	logs  []*Log
-	txs   [][]change // all that were issued since the base
-	base  *oracle    // the state before them
-	sent  uint64     // number of the last transaction
-	kept  uint64     // number of the last one in base
-	kepts int        // kept files when they were counted
-	lent  []loan     // what was borrowed and not given back
+	t      testing.TB
+	rng    *rand.Rand
+	fs     *crashFS
+	s      *Store
+	o      Options
+	logs   []*Log
+	txs    [][]change // all that were issued since the base
+	base   *oracle    // the state before them
+	sent   uint64     // number of the last transaction
+	kept   uint64     // number of the last one in base
+	kepts  int        // kept files when they were counted
+	lent   []loan     // what was borrowed and not given back
+	beside *readers
 
 	acked  atomic.Uint64
 	failed atomic.Bool
@@ -289,8 +292,26 @@ func (m *model) open() {
 	if err != nil {
 		m.fatalf("open: %v", err)
 	}
+	if m.beside != nil {
+		s.journal = pausing{s.journal, m.beside}
+	}
 	if err := m.recover(s); err != nil {
 		m.fatalf("recover: %v", err)
+	}
+}
+
+// use makes fs the file system.
+func (m *model) use(fs *crashFS) {
+	m.fs, m.o.FS = fs, fs
+	if m.beside != nil {
+		m.o.FS = errorfs.Wrap(fs, m.beside)
+	}
+}
+
+// endReaders sees to it that nobody reads any more.
+func (m *model) endReaders() {
+	if err := m.beside.end(); err != nil {
+		m.fatalf("%v", err)
 	}
 }
 
@@ -356,10 +377,12 @@ func (m *model) change(tx *Tx) []change {
 		first := Offset(rng.IntN(2) * rng.IntN(10000))
 		volatile := rng.IntN(5) == 0
 		l := tx.CreateLog(LogOptions{Volatile: volatile, First: first})
+		m.beside.created(l)
 		m.logs = append(m.logs, l)
 		return []change{{op: opCreate, log: l.ID(), from: first, e: Entry{Volatile: volatile}}}
 	case pick < 4:
 		m.logs = slices.DeleteFunc(m.logs, func(x *Log) bool { return x == l })
+		m.beside.drops(l)
 		tx.DropLog(l)
 		return []change{{op: opDrop, log: l.ID()}}
 	case pick < 60:
@@ -379,7 +402,9 @@ func (m *model) change(tx *Tx) []change {
 			x := e
 			tx.Append(l, &x)
 			x.Volatile = x.Volatile || l.volatile
-			cs = append(cs, change{op: opAppend, log: l.ID(), e: cloneEntry(x)})
+			x = cloneEntry(x)
+			m.beside.appended(l, x)
+			cs = append(cs, change{op: opAppend, log: l.ID(), e: x})
 			l = m.logs[rng.IntN(len(m.logs))]
 		}
 		return cs
@@ -398,6 +423,7 @@ func (m *model) change(tx *Tx) []change {
 			from = l.Start()
 			to = from + 1
 		}
+		m.beside.deletes(l, from, min(to, next))
 		tx.Delete(l, from, to)
 		if to > next {
 			to = next
@@ -644,7 +670,8 @@ func (m *model) crash() {
 	issued := m.sent
 	m.giveBack(len(m.lent))
 	m.s.Close() // on the old file system; what it does there does not matter
-	m.fs, m.o.FS = fs, fs
+	m.endReaders()
+	m.use(fs)
 	m.open()
 	m.recovered(acked, issued)
 }
@@ -676,12 +703,14 @@ func (m *model) recovered(acked, issued uint64) {
 		}
 		ol.next = l.End()
 	}
+	m.beside.begin(m.s, m.base)
 }
 
 // options chooses sizes so small that everything happens all the time.
 func (m *model) options() {
 	now := int64(1000)
-	m.o = testOptions(m.fs)
+	m.o = testOptions(nil)
+	m.use(m.fs)
 	if *flagSeed != 0 {
 		m.o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
@@ -703,13 +732,17 @@ func (m *model) options() {
 
 func runModel(t testing.TB, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	fs := newCrashFS()
-	m := &model{t: t, rng: rng, fs: fs, base: newOracle()}
+	m := &model{t: t, rng: rng, fs: newCrashFS(), base: newOracle(), beside: newReaders(seed)}
 	m.options()
 	m.open()
-	defer func() { m.s.Close() }()
+	m.beside.begin(m.s, m.base)
+	defer func() { m.s.Close(); m.beside.end() }()
 	for range 3 {
 		for range rng.IntN(300) {
+			if err := m.beside.err(); err != nil {
+				m.fatalf("%v", err)
+			}
+			m.beside.turn()
 			switch rng.IntN(60) {
 			case 0:
 				m.wait()
@@ -729,6 +762,7 @@ func runModel(t testing.TB, seed uint64) {
 					if err := m.s.Close(); err != nil {
 						m.fatalf("close: %v", err)
 					}
+					m.endReaders()
 					m.open()
 					m.recovered(issued, issued)
 				}

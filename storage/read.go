@@ -42,7 +42,7 @@ func (l *Log) Borrow(from Offset, limit Limit, dst []Entry, lease *Lease) (entri
 				break
 			}
 			if err != nil {
-				return dst, it.next(), err
+				return dst, it.next(), l.s.readError(err)
 			}
 			if ok {
 				dst = append(dst, e)
@@ -53,7 +53,7 @@ func (l *Log) Borrow(from Offset, limit Limit, dst []Entry, lease *Lease) (entri
 			dst, p.next, p.more, err = l.readRun(p, &b, dst)
 			if err != nil {
 				if l.damaged(p.run) {
-					return dst, p.next, err
+					return dst, p.next, l.s.readError(err)
 				}
 				if p.next, moved = p.from, true; len(dst) > was {
 					p.next = dst[len(dst)-1].Next()
@@ -178,6 +178,14 @@ func (l *Log) damaged(r *run) bool {
 	return l.holds(r)
 }
 
+// readError is why something could not be read: after Close it may be that what it was read from is closed.
+func (s *Store) readError(err error) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return err
+}
+
 // readRun reads the picked part of a run, as far as the budget goes.
 func (l *Log) readRun(p picked, b *budget, dst []Entry) (_ []Entry, next Offset, more bool, err error) {
 	var buf [maxBlockEntries]stored
@@ -274,7 +282,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 		p := l.pick(from, &b, items[:])
 		for i := range items[:p.n] {
 			it := &items[i]
-			if it.blk.maxTime < t {
+			if !it.blk.volatile && it.blk.maxTime < t {
 				continue
 			}
 			var e Entry
@@ -284,7 +292,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 				break
 			}
 			if err != nil {
-				return 0, err
+				return 0, l.s.readError(err)
 			}
 			if ok && e.Time >= t {
 				return max(e.Offset, l.Start()), nil
@@ -293,7 +301,7 @@ func (l *Log) OffsetAt(t int64) (Offset, error) {
 		if p.run != nil {
 			o, err := l.runOffsetAt(p, t)
 			if err != nil && l.damaged(p.run) {
-				return 0, err
+				return 0, l.s.readError(err)
 			}
 			if err == nil && o != NoOffset {
 				return max(o, l.Start()), nil

@@ -275,13 +275,14 @@ func (s *Store) Recover(sm StateMachine) error {
 	q.instant, s.instant = &cycle{num: q.cycles}, &cycle{}
 	s.gather(&cycle{})
 	s.index.compactions.begin()
+	drops := len(s.settler.mu.drops) > 0
 	s.work.Add(5)
 	go s.writer()
 	go s.completer()
 	go s.settle()
 	go s.removeFiles()
 	go s.watchDisk(look)
-	if s.journal.pending() > s.o.JournalBytes/2 || len(s.settler.mu.drops) > 0 {
+	if s.journal.pending() > s.o.JournalBytes/2 || drops {
 		s.nudgeSettler()
 	}
 	return nil

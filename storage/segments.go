@@ -29,10 +29,11 @@ type segments struct {
 
 	mu struct {
 		sync.Mutex
-		open  map[*run]*list.Element // of *openRun
-		kept  map[uint64]*keptReader
-		lru   list.List
-		bytes int64
+		open   map[*run]*list.Element // of *openRun
+		kept   map[uint64]*keptReader
+		lru    list.List
+		bytes  int64
+		closed bool
 	}
 }
 
@@ -126,7 +127,7 @@ func (s *segments) acquire(l LogID, r *run) (*openRun, error) {
 	o.refs.Store(2)
 	s.mu.Lock()
 	var drop []*openRun
-	if r.gone {
+	if r.gone || s.mu.closed {
 		o.refs.Store(1) // the cache does not want it
 	} else if e := s.mu.open[r]; e != nil {
 		// Somebody else opened it meanwhile.
@@ -186,6 +187,9 @@ func (s *segments) remove(r *run) {
 func (s *segments) enter(r *run) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.mu.closed {
+		return ErrClosed
+	}
 	if r.gone {
 		return errReplaced
 	}
@@ -244,7 +248,7 @@ func (s *segments) load(l LogID, r *run, get func(key []byte) ([]byte, error), d
 		err = fmt.Errorf("%w: it is another one", errSegment)
 	}
 	if err == nil && data {
-		seg.kept, err = s.acquireAll(r.refs)
+		seg.kept, err = s.acquireAll(r)
 	}
 	if err != nil {
 		if o.file != nil {
@@ -258,13 +262,13 @@ func (s *segments) load(l LogID, r *run, get func(key []byte) ([]byte, error), d
 	return o, nil
 }
 
-func (s *segments) acquireAll(refs []dataRef) (map[uint64]*keptReader, error) {
-	if len(refs) == 0 {
+func (s *segments) acquireAll(r *run) (map[uint64]*keptReader, error) {
+	if len(r.refs) == 0 {
 		return nil, nil
 	}
-	kept := make(map[uint64]*keptReader, len(refs))
-	for _, d := range refs {
-		k, err := s.acquireKept(d.file)
+	kept := make(map[uint64]*keptReader, len(r.refs))
+	for _, d := range r.refs {
+		k, err := s.acquireKept(r, d.file)
 		if err != nil {
 			s.releaseAll(kept)
 			return nil, err
@@ -304,9 +308,10 @@ func (s *segments) osFile(o *openRun, kept uint64) *os.File {
 	return o.os
 }
 
-// close lets go of all that is open; users must have gone.
+// close lets go of all that is open, when its last user does. Nobody opens anything any more.
 func (s *segments) close() {
 	s.mu.Lock()
+	s.mu.closed = true
 	var all []*openRun
 	for s.mu.lru.Len() > 0 {
 		all = append(all, s.removeLocked(s.mu.lru.Back()))

@@ -48,7 +48,7 @@ func (l *Log) Raw(from Offset, f Format, limit Limit) (*Spans, error) {
 		}
 		s.Close()
 		s.Next = next
-		return s, err
+		return s, l.s.readError(err)
 	}
 	for {
 		p := l.pick(from, &b, items[:])
@@ -103,11 +103,6 @@ func (l *Log) rawRun(p picked, f Format, b *budget, s *Spans) (next Offset, more
 	o, err := l.s.segments.acquire(l.id, p.run)
 	if err != nil {
 		return p.run.to, false, err
-	}
-	if !l.holds(p.run) {
-		// What it refers to may be in use again.
-		o.release()
-		return p.from, true, errReplaced
 	}
 	s.held = append(s.held, o)
 	where := func(err error) error { return corrupt(l.s.segments.where(l.id, p.run), err) }

@@ -282,7 +282,7 @@ func (s *Store) release() error {
 // closeIndex closes Pebble, unless it cannot be closed: see guardFS.
 func (s *Store) closeIndex() error {
 	done := make(chan error, 1)
-	go func() { done <- s.index.db.Close() }()
+	go func() { done <- s.index.close() }()
 	select {
 	case err := <-done:
 		return err
@@ -406,7 +406,8 @@ func (s *Store) Metrics() Metrics {
 }
 
 // Close makes all durable that is visible, ends what runs and lets go of everything. Whatever failed until then is
-// returned: nil says that every transaction that was committed before is on disk.
+// returned: nil says that every transaction that was committed before is on disk. Reads that are under way may still
+// end well; others, and all later ones of what is not in memory, fail with ErrClosed.
 func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return ErrClosed

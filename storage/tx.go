@@ -164,7 +164,6 @@ func (t *Tx) appendVolatile(l *Log, e *Entry, i *item) {
 		v.blk.put(&held{b: v.buf[:cap(v.buf)]})
 	}
 	i.blk, i.at = v.blk, uint32(len(v.buf))
-	v.blk.maxTime = max(v.blk.maxTime, e.Time)
 	v.buf = t.lastVolatile.append(v.buf, v.blk, l.id, e)
 	if l.volatile {
 		return
