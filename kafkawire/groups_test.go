@@ -256,6 +256,15 @@ func TestRestart(t *testing.T) {
 	t.Cleanup(stop)
 	y.wait(t, "the first half", func() bool { return len(y.seen) == 100 })
 	adm := s.admin()
+	s.eventually("it is committed", func() bool {
+		os, err := adm.FetchOffsets(s.ctx(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := int64(0)
+		os.Each(func(o kadm.OffsetResponse) { sum += o.At })
+		return sum == 100
+	})
 	before, err := adm.ListTopics(s.ctx(), "t")
 	if err != nil {
 		t.Fatal(err)

@@ -92,8 +92,10 @@ func TestView(t *testing.T) {
 		}
 	}
 	y := newTally()
-	t.Cleanup(s.member(y, "m", "g", name))
+	leave := s.member(y, "m", "g", name)
+	t.Cleanup(leave)
 	y.wait(t, "a group reads the view", func() bool { return len(y.seen) == 100 })
+	leave() // has committed
 
 	// Looked up by time.
 	os, err := adm.ListOffsetsAfterMilli(s.ctx(), time.Now().Add(-time.Hour).UnixMilli(), name)

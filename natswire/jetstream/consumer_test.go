@@ -335,16 +335,30 @@ func TestKeyValue(t *testing.T) {
 	if u := <-watch.Updates(); u != nil {
 		t.Fatalf("%+v", u)
 	}
+	// Each change is seen before the next: who is behind does not get what is purged meanwhile.
+	seen := func(want jetstream.KeyValueOp) {
+		t.Helper()
+		select {
+		case u := <-watch.Updates():
+			if u.Operation() != want {
+				t.Errorf("%v, want %v", u.Operation(), want)
+			}
+		case <-time.After(patience):
+			t.Fatal("never seen:", want)
+		}
+	}
 	rev, err := kv.Create(t.Context(), "a", []byte("1"))
 	if err != nil || rev != 1 {
 		t.Fatal(rev, err)
 	}
+	seen(jetstream.KeyValuePut)
 	if _, err := kv.Create(t.Context(), "a", nil); err == nil {
 		t.Error("a key was created twice")
 	}
 	if rev, err = kv.Update(t.Context(), "a", []byte("2"), rev); err != nil {
 		t.Fatal(err)
 	}
+	seen(jetstream.KeyValuePut)
 	if _, err := kv.Update(t.Context(), "a", nil, 1); err == nil {
 		t.Error("an old revision was updated")
 	}
@@ -354,6 +368,7 @@ func TestKeyValue(t *testing.T) {
 	if err := kv.Delete(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
+	seen(jetstream.KeyValueDelete)
 	if _, err := kv.Get(t.Context(), "a"); err != jetstream.ErrKeyNotFound {
 		t.Error(err)
 	}
@@ -363,15 +378,12 @@ func TestKeyValue(t *testing.T) {
 	if _, err := kv.Put(t.Context(), "b", nil); err != nil {
 		t.Fatal(err)
 	}
+	seen(jetstream.KeyValuePut)
 	if err := kv.Purge(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
+	seen(jetstream.KeyValuePurge)
 	if keys, err := kv.Keys(t.Context()); err != nil || len(keys) != 1 || keys[0] != "b" {
 		t.Error(keys, err)
-	}
-	for _, want := range []jetstream.KeyValueOp{0, 0, jetstream.KeyValueDelete, 0, jetstream.KeyValuePurge} {
-		if u := <-watch.Updates(); u.Operation() != want {
-			t.Errorf("%v, want %v", u, want)
-		}
 	}
 }
