@@ -31,12 +31,8 @@ type Binding struct {
 
 // binding is a Binding in use. It is immutable.
 type binding struct {
-	from *Exchange
-	// One of these is set.
-	queue  *Queue
-	stream *Stream
-	to     *Exchange
-
+	from            *Exchange
+	stream          *Stream // where it ends, a queue's or not; nil if at an exchange
 	key             string
 	more            *bindingMore // nil if there is nothing of it
 	capture, stored bool
@@ -45,6 +41,7 @@ type binding struct {
 
 // bindingMore is what few Bindings have.
 type bindingMore struct {
+	to     *Exchange // where it ends
 	argsID string
 	match  *HeaderMatch
 	doc    []byte
@@ -52,12 +49,15 @@ type bindingMore struct {
 
 // newBinding makes one of b with its ends.
 func newBinding(b *Binding, from, to *Exchange) *binding {
-	n := &binding{from: from, queue: b.Queue, stream: b.Stream, to: to, key: b.Key, capture: b.Capture}
-	if n.queue != nil && n.key == n.queue.name {
-		n.key = n.queue.name // as is usual: one string is enough
+	n := &binding{from: from, stream: b.Stream, key: b.Key, capture: b.Capture}
+	if q := b.Queue; q != nil {
+		n.stream = &q.s
+		if n.key == q.name {
+			n.key = q.name // as is usual: one string is enough
+		}
 	}
-	if b.ArgsID != "" || b.Match != nil || len(b.Doc) > 0 {
-		n.more = &bindingMore{b.ArgsID, b.Match, slices.Clone(b.Doc)}
+	if to != nil || b.ArgsID != "" || b.Match != nil || len(b.Doc) > 0 {
+		n.more = &bindingMore{to, b.ArgsID, b.Match, slices.Clone(b.Doc)}
 	}
 	n.alone.one = n
 	return n
@@ -65,14 +65,27 @@ func newBinding(b *Binding, from, to *Exchange) *binding {
 
 // binding is b as its users know it.
 func (b *binding) binding() *Binding {
-	p := &Binding{Source: b.from.config.Name, Queue: b.queue, Stream: b.stream, Key: b.key, Capture: b.capture, Durable: b.stored}
-	if b.to != nil {
-		p.Exchange = b.to.config.Name
+	q, s, x := b.end()
+	p := &Binding{Source: b.from.config.Name, Queue: q, Stream: s, Key: b.key, Capture: b.capture, Durable: b.stored}
+	if x != nil {
+		p.Exchange = x.config.Name
 	}
 	if m := b.more; m != nil {
 		p.ArgsID, p.Match, p.Doc = m.argsID, m.match, m.doc
 	}
 	return p
+}
+
+// end is where it ends: one of them.
+func (b *binding) end() (*Queue, *Stream, *Exchange) {
+	switch s := b.stream; {
+	case s == nil:
+		return nil, nil, b.more.to
+	case s.queue != nil:
+		return s.queue, nil, nil
+	default:
+		return nil, s, nil
+	}
 }
 
 // match is the condition on headers, nil for none.
@@ -160,13 +173,14 @@ func (ns *Namespace) link(b *binding) {
 
 // inbound are the bindings that end where b does.
 func (b *binding) inbound() **bindings {
-	switch {
-	case b.queue != nil:
-		return &b.queue.inbound
-	case b.stream != nil:
-		return &b.stream.inbound
+	switch q, s, x := b.end(); {
+	case q != nil:
+		return &q.inbound
+	case s != nil:
+		return &s.inbound
+	default:
+		return &x.inbound
 	}
-	return &b.to.inbound
 }
 
 // routed changes what publishers see.

@@ -79,7 +79,7 @@ func TestManyQueues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes many queues")
 	}
-	const rounds, n, queueBound, bindingBound = 4, 3000, 850, 280
+	const rounds, n, queueBound, bindingBound = 4, 3000, 700, 180
 	b := benchBroker(t)
 	ns := b.Namespace(DefaultNamespace)
 	name := func(i int) string { return fmt.Sprintf("queue.%d.of.many", i) }

@@ -125,12 +125,12 @@ func (r *Routes) addHolding(b *binding, h HeaderSource) bool {
 }
 
 func (r *Routes) addBinding(b *binding) {
-	switch {
-	case b.queue != nil:
-		r.Queues = r.queues.add(r.Queues, b.queue)
-	case b.stream != nil:
-		r.Streams = r.streams.add(r.Streams, b.stream)
+	switch q, s, x := b.end(); {
+	case q != nil:
+		r.Queues = r.queues.add(r.Queues, q)
+	case s != nil:
+		r.Streams = r.streams.add(r.Streams, s)
 	default:
-		r.exchanges = r.met.add(r.exchanges, b.to)
+		r.exchanges = r.met.add(r.exchanges, x)
 	}
 }

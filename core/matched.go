@@ -120,13 +120,13 @@ func mergeLeaves(leaves []*subjectLeaf, inside bool) *Matched {
 	var queues once[*Queue]
 	var exchanges once[*Exchange]
 	add := func(b *binding, _ struct{}) bool {
-		switch {
-		case b.queue != nil:
-			m.Queues = queues.add(m.Queues, b.queue)
-		case b.stream != nil:
-			m.Streams = streams.add(m.Streams, b.stream)
+		switch q, s, x := b.end(); {
+		case q != nil:
+			m.Queues = queues.add(m.Queues, q)
+		case s != nil:
+			m.Streams = streams.add(m.Streams, s)
 		default:
-			m.Exchanges = exchanges.add(m.Exchanges, b.to)
+			m.Exchanges = exchanges.add(m.Exchanges, x)
 		}
 		return true
 	}

@@ -23,45 +23,61 @@ type objects struct {
 // registry finds things by their names without a lock. Who changes it holds the
 // sequencer.
 type registry[T any] struct {
-	now atomic.Pointer[hamt.Map[name, T]]
+	now atomic.Pointer[[]realmNames[T]] // replaced, never changed
+}
+
+// realmNames is what has a name in one realm, of which there are few.
+type realmNames[T any] struct {
+	realm Realm
+	names hamt.Map[string, T]
+}
+
+func (r *registry[T]) realms() []realmNames[T] {
+	if all := r.now.Load(); all != nil {
+		return *all
+	}
+	return nil
 }
 
 func (r *registry[T]) get(n name) (x T) {
-	if m := r.now.Load(); m != nil {
-		x, _ = m.Get(n)
+	for _, in := range r.realms() {
+		if in.realm == n.realm {
+			x, _ = in.names.Get(n.name)
+			break
+		}
 	}
 	return x
 }
 
 // set and remove copy one path; edit is of a batch of changes that nobody reads yet, or nil.
 func (r *registry[T]) set(edit *hamt.Edit, n name, x T) {
-	var m hamt.Map[name, T]
-	if old := r.now.Load(); old != nil {
-		m = *old
-	}
-	m = m.Set(edit, n, x)
-	r.now.Store(&m)
+	r.change(n.realm, func(m hamt.Map[string, T]) hamt.Map[string, T] { return m.Set(edit, n.name, x) })
 }
 
 func (r *registry[T]) remove(n name) {
-	if old := r.now.Load(); old != nil {
-		m := old.Delete(nil, n)
-		r.now.Store(&m)
+	r.change(n.realm, func(m hamt.Map[string, T]) hamt.Map[string, T] { return m.Delete(nil, n.name) })
+}
+
+func (r *registry[T]) change(realm Realm, f func(hamt.Map[string, T]) hamt.Map[string, T]) {
+	all := slices.Clone(r.realms())
+	i := slices.IndexFunc(all, func(in realmNames[T]) bool { return in.realm == realm })
+	if i < 0 {
+		i, all = len(all), append(all, realmNames[T]{realm: realm})
 	}
+	all[i].names = f(all[i].names)
+	r.now.Store(&all)
 }
 
 // each calls f in order of realm and name, until it returns false.
 func (r *registry[T]) each(f func(x T) bool) {
-	m := r.now.Load()
-	if m == nil {
-		return
-	}
 	type named struct {
 		name name
 		x    T
 	}
-	all := make([]named, 0, m.Len())
-	m.Each(func(n name, x T) bool { all = append(all, named{n, x}); return true })
+	var all []named
+	for _, in := range r.realms() {
+		in.names.Each(func(n string, x T) bool { all = append(all, named{name{in.realm, n}, x}); return true })
+	}
 	slices.SortFunc(all, func(a, b named) int {
 		return cmp.Or(cmp.Compare(a.name.realm, b.name.realm), cmp.Compare(a.name.name, b.name.name))
 	})

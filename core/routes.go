@@ -355,12 +355,12 @@ type uniqueFlat struct {
 }
 
 func (u *uniqueFlat) add(b *binding) {
-	switch {
-	case b.queue != nil:
-		u.queues = u.q.add(u.queues, b.queue)
-	case b.stream != nil:
-		u.streams = u.s.add(u.streams, b.stream)
+	switch q, s, x := b.end(); {
+	case q != nil:
+		u.queues = u.q.add(u.queues, q)
+	case s != nil:
+		u.streams = u.s.add(u.streams, s)
 	default:
-		u.exchanges = u.x.add(u.exchanges, b.to)
+		u.exchanges = u.x.add(u.exchanges, x)
 	}
 }

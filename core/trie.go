@@ -8,7 +8,7 @@ import (
 
 // trie maps patterns to values and finds all that match a key. It is immutable:
 // update returns a changed one that shares all but one path with it. The zero
-// trie is empty. V is a pointer; nil is no value.
+// trie is empty. V is a pointer, to what keeps its pattern in memory; nil is no value.
 type trie[V comparable] struct{ root *trieNode[V] }
 
 type trieNode[V comparable] struct {
@@ -125,7 +125,7 @@ func (n *trieNode[V]) follow(edit *hamt.Edit, p pattern, f func(V) V) *trieNode[
 	if n == nil || n.branch == nil {
 		if rest, ok := p.literal(); ok && (n == nil || n.rest == rest) {
 			if n == nil {
-				n = &trieNode[V]{edit: edit, rest: ending{strings.Clone(rest.words), rest.some}}
+				n = &trieNode[V]{edit: edit, rest: rest}
 			}
 			n = n.own(edit)
 			if n.value = f(n.value); n.value == none {

@@ -20,18 +20,17 @@ type LogOptions struct {
 type Log struct {
 	id       LogID
 	s        *Store
-	volatile bool
 	end      atomic.Int64
 	watchers atomic.Pointer[[]Watcher]
 
 	// seq belongs to the sequencer.
 	seq struct {
-		next    Offset
-		tx      uint64 // the last transaction that touched it
-		cycle   uint64 // the last cycle it was put into, and its index there
-		durable uint64 // the last cycle with a position that it was put into
-		touch   int32
-		dropped bool
+		tx       uint64 // the last transaction that touched it
+		cycle    uint64 // the last cycle it was put into, and its index there
+		durable  uint64 // the last cycle with a position that it was put into
+		touch    int32
+		dropped  bool
+		volatile bool // never changes: anybody may look
 	}
 
 	// mu guards what is retained. Appends and deletes change it when they are
@@ -39,7 +38,7 @@ type Log struct {
 	mu struct {
 		sync.Mutex
 		start    Offset
-		next     Offset
+		next     Offset // the sequencer alone changes it, and reads it without mu
 		reserved Offset // volatile entries may take offsets below it
 		holes    *holes // of start <= o < next; see punch
 		bytes    int64
@@ -61,7 +60,6 @@ type Watcher interface{ Advanced(l *Log) }
 
 func newLog(s *Store, id LogID, first Offset) *Log {
 	l := &Log{id: id, s: s}
-	l.seq.next = first
 	m := &l.mu
 	m.start, m.next, m.reserved, m.settled, m.dirty = first, first, first, first, true
 	l.end.Store(int64(first))
@@ -81,7 +79,7 @@ func (l *Log) Start() Offset {
 func (l *Log) End() Offset { return Offset(l.end.Load()) }
 
 // Next is the offset that the next Append will get. Requires: a Tx is open.
-func (l *Log) Next() Offset { return l.seq.next }
+func (l *Log) Next() Offset { return l.mu.next }
 
 // Messages and Bytes count what is live, including what is on its way to disk.
 // Bytes is the sum of Key, Data and ID lengths of live entries; an entry of which some

@@ -401,7 +401,7 @@ func (m *model) change(tx *Tx) []change {
 		for range 1 + rng.IntN(2)*rng.IntN(4) {
 			x := e
 			tx.Append(l, &x)
-			x.Volatile = x.Volatile || l.volatile
+			x.Volatile = x.Volatile || l.seq.volatile
 			x = cloneEntry(x)
 			m.beside.appended(l, x)
 			cs = append(cs, change{op: opAppend, log: l.ID(), e: x})

@@ -155,7 +155,7 @@ func (l *Log) recovered() {
 		m.start, m.dirty = start, true
 	}
 	m.holes.trim(m.start)
-	l.seq.next, l.mu.reserved = l.mu.next, l.mu.next
+	m.reserved = m.next
 	l.end.Store(int64(l.mu.next))
 }
 

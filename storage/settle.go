@@ -101,7 +101,7 @@ func (p *settling) run() error {
 	slices.SortFunc(logs, func(a, b *Log) int { return cmp.Compare(a.id, b.id) })
 	p.survey(logs)
 	for _, l := range logs {
-		if l.volatile {
+		if l.seq.volatile {
 			continue
 		}
 		if err := p.settle(l); err != nil {

@@ -102,13 +102,12 @@ func (t *Tx) Append(l *Log, e *Entry) Offset {
 	if e.Time == 0 {
 		e.Time = t.s.seq.now
 	}
-	e.Offset = l.seq.next
+	e.Offset = l.mu.next
 	if t.refused != nil || l.seq.dropped {
 		return e.Offset
 	}
-	l.seq.next = e.Next()
 	i := item{offset: e.Offset, count: e.Count, bytes: uint32(len(e.Key) + len(e.ID) + len(e.Data))}
-	if l.volatile || e.Volatile {
+	if l.seq.volatile || e.Volatile {
 		t.appendVolatile(l, e, &i)
 	} else {
 		c := t.s.seq.cur
@@ -165,7 +164,7 @@ func (t *Tx) appendVolatile(l *Log, e *Entry, i *item) {
 	}
 	i.blk, i.at = v.blk, uint32(len(v.buf))
 	v.buf = t.lastVolatile.append(v.buf, v.blk, l.id, e)
-	if l.volatile {
+	if l.seq.volatile {
 		return
 	}
 	if upTo := l.reserve(e.Next()); upTo != NoOffset {
@@ -204,11 +203,11 @@ func (t *Tx) op(kind byte, fields ...uint64) {
 // already are no error. Deleting a prefix moves the Log's start.
 func (t *Tx) Delete(l *Log, from, to Offset) {
 	t.check()
-	from, to = max(from, 0), min(to, l.seq.next)
+	from, to = max(from, 0), min(to, l.mu.next)
 	if t.refused != nil || l.seq.dropped || from >= to {
 		return
 	}
-	if l.delete(from, to) && !l.volatile {
+	if l.delete(from, to) && !l.seq.volatile {
 		t.op(opDelete, uint64(l.id), uint64(from), uint64(to))
 	}
 	t.touch(l)
@@ -219,7 +218,7 @@ func (t *Tx) CreateLog(o LogOptions) *Log {
 	t.check()
 	q := &t.s.seq
 	l := newLog(t.s, q.nextLog, o.First)
-	l.volatile = o.Volatile
+	l.seq.volatile = o.Volatile
 	if t.refused != nil {
 		l.seq.dropped = true
 		return l
@@ -246,7 +245,7 @@ func (t *Tx) DropLog(l *Log) {
 		return
 	}
 	l.seq.dropped = true
-	if !l.volatile {
+	if !l.seq.volatile {
 		t.op(opDrop, uint64(l.id))
 	}
 	t.drops = append(t.drops, l)
@@ -342,7 +341,7 @@ func (t *Tx) Commit() {
 			l.seq.cycle, l.seq.touch = c.num, int32(len(c.logs))
 			c.logs = append(c.logs, touch{log: l})
 		}
-		c.logs[l.seq.touch].end = l.seq.next
+		c.logs[l.seq.touch].end = l.mu.next
 		if c == q.cur {
 			l.seq.durable = c.num
 		}
