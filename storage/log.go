@@ -368,6 +368,7 @@ func (l *Log) free() (stored, files bool) {
 	m := &l.mu
 	for _, r := range m.runs {
 		files = files || r.file != 0
+		r.bytes = 0
 	}
 	for it := range m.tail.all {
 		if it.blk != nil {

@@ -164,3 +164,32 @@ func TestReadWhatIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+// TestDropWhatIsReplaced: a Log that is dropped while its segments give way to others has nothing.
+func TestDropWhatIsReplaced(t *testing.T) {
+	o := testOptions(vfs.NewMem())
+	o.mergeRuns = 1
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &syncedJournal{journal: s.journal}
+	s.journal = j
+	if err := s.Recover(nil); err != nil {
+		t.Fatal(err)
+	}
+	defer mustClose(t, s)
+	var l *Log
+	commit(t, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
+	for range 2 {
+		commit(t, s, func(tx *Tx) { tx.Append(l, &Entry{Data: make([]byte, 10)}) })
+		if err := s.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		// The next one replaces the segment, and when it is written the Log goes.
+		j.before = func() { commit(t, s, func(tx *Tx) { tx.DropLog(l) }) }
+	}
+	if es, _, err := l.Read(0, Limit{}, nil); len(es) != 0 || err != nil || l.Bytes() != 0 || l.Messages() != 0 {
+		t.Errorf("%d entries, %v, %d messages, %d bytes", len(es), err, l.Messages(), l.Bytes())
+	}
+}
