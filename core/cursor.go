@@ -513,7 +513,8 @@ type CursorState struct {
 	Deliveries      uint64
 	FloorDeliveries uint64
 	InFlight        int
-	Redelivering    int // unsettled messages with more than one attempt, exhausted ones included
+	Redelivering    int   // unsettled messages with more than one attempt, exhausted ones included
+	Again           int64 // of those in flight, what waits to be delivered again
 	Pending         int64
 	Subscriptions   int
 	LastActive      int64 // of a delivery; 0 = never, or a queue's
@@ -542,7 +543,7 @@ func (c *Cursor) State() CursorState {
 	}
 	if c.mu.next < c.mu.seen && c.s.queue == nil { // delivered before the restart, not looked at since
 		again := c.again()
-		st.InFlight, st.Pending = int(again), st.Pending-again
+		st.InFlight, st.Pending, st.Again = int(again), st.Pending-again, again
 	}
 	low := c.low()
 	if c.mu.low.at != NoOffset {
@@ -557,6 +558,9 @@ func (c *Cursor) State() CursorState {
 			continue
 		}
 		st.InFlight++
+		if f.state == ready {
+			st.Again++
+		}
 		if f.attempts > 1 {
 			st.Redelivering++
 		}

@@ -3,6 +3,7 @@ package core
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"trivium/storage"
 )
@@ -192,8 +193,12 @@ func (c *Cursor) round() (more bool) {
 	c.read.redo = c.read.redo[:0]
 	ranOut := drained
 	drained = drained && !c.outOfTurn(c.p.log.End()) && c.mu.next >= c.p.log.End()
+	idle := drained && !paused
+	if idle && c.full() { // that nothing more comes is known when something is settled
+		idle, c.mu.blocked = false, true
+	}
 	for _, s := range c.mu.subs {
-		if (s.idle && drained && !paused) || s.short {
+		if s.idle && idle || s.short {
 			w.idle = append(w.idle, s)
 			s.busy, s.idle, s.short = true, false, false
 		}
@@ -739,11 +744,17 @@ func (c *Cursor) pickFor(e *Entry, f *flight, paused bool) *Subscription {
 	if paused {
 		return nil
 	}
-	if most := c.mu.cfg.MaxInFlight; most > 0 && c.mu.held >= int64(most) && (f == nil || f.attempts == 0) && c.mu.cfg.Ack != AckNone {
+	if (f == nil || f.attempts == 0) && c.full() {
 		c.mu.blocked = true
 		return nil
 	}
 	return c.choose(e)
+}
+
+// full reports whether as many messages are unsettled as may be. Requires: mu.
+func (c *Cursor) full() bool {
+	most := c.mu.cfg.MaxInFlight
+	return most > 0 && c.mu.held >= int64(most) && c.mu.cfg.Ack != AckNone
 }
 
 // hand gives a message to s. Requires: mu.
@@ -801,7 +812,7 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 		}
 		c.hold(f)
 		if wait := c.ackWait(attempts); wait > 0 {
-			f.deadline = w.now + wait
+			f.deadline = after(w.now, wait)
 			c.deadline(f.deadline)
 		}
 		if attempts > 1 && c.s.queue == nil {
@@ -821,11 +832,11 @@ func (c *Cursor) hand(s *Subscription, e *Entry, o Offset, f *flight, level int)
 }
 
 // ackWait is how long a message may stay unsettled after so many attempts.
-func (c *Cursor) ackWait(attempts int32) int64 {
+func (c *Cursor) ackWait(attempts int32) time.Duration {
 	if b := c.mu.cfg.Backoff; len(b) > 0 {
-		return int64(b[min(int(attempts), len(b))-1])
+		return b[min(int(attempts), len(b))-1]
 	}
-	return int64(c.mu.cfg.AckWait)
+	return c.mu.cfg.AckWait
 }
 
 // die takes a message out to be dead-lettered. Requires: mu.

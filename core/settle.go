@@ -176,7 +176,7 @@ func (c *Cursor) Return(tx *Tx, delay time.Duration, counted bool, os ...Offset)
 		}
 		w.retried = append(w.retried, retry{o, f.attempts})
 		if delay > 0 {
-			f.state, f.deadline = waiting, tx.Now()+int64(delay)
+			f.state, f.deadline = waiting, after(tx.Now(), delay)
 			c.deadline(f.deadline)
 			continue
 		}
@@ -226,7 +226,7 @@ func (c *Cursor) Extend(os ...Offset) {
 	for _, o := range os {
 		if f := c.mu.flights.find(o); f != nil && f.state == inFlight {
 			if wait := c.ackWait(f.attempts); wait > 0 {
-				f.deadline = now + wait
+				f.deadline = after(now, wait)
 				c.deadline(f.deadline)
 			}
 		}

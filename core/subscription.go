@@ -28,7 +28,8 @@ type Sink interface {
 	// it refers to is immutable, and stays valid unless the subscription Borrows.
 	Deliver(s *Subscription, ds []Delivery)
 	// Idle is called when the cursor ran out of messages for s after it had some, or after Credit was
-	// added while there were none: nothing more will come until something is appended.
+	// added while there were none: nothing more will come until something is appended. It is not while as many messages
+	// are unsettled as may be.
 	Idle(s *Subscription)
 	// Ended: the subscription ended for a reason other than Close. err is an *Error: Gone.
 	Ended(s *Subscription, err error)
@@ -51,7 +52,7 @@ type SubscribeOptions struct {
 	// Credit is how many messages may still be handed over; negative means no bound.
 	Credit int
 	// CreditBytes bounds the sum of the Key and Data lengths likewise; 0 means no bound. A message that does not
-	// fit ends the credit: Credit becomes 0 and Idle is called.
+	// fit ends the credit: Credit becomes 0 and Idle is called; but one that is larger than all that was given comes alone.
 	CreditBytes int
 }
 
@@ -65,6 +66,7 @@ type Subscription struct {
 	credit  int
 	bytes   int // left of CreditBytes
 	limited bool
+	whole   bool // nothing is taken from bytes yet
 	idle    bool // is owed a call of Idle when there are no more messages
 	short   bool // is owed one because a message did not fit
 	closed  bool
@@ -75,7 +77,7 @@ type Subscription struct {
 
 // Subscribe attaches a sink. Error codes: InUse, Gone.
 func (c *Cursor) Subscribe(o SubscribeOptions, sink Sink) (*Subscription, error) {
-	s := &Subscription{c: c, o: o, sink: sink, credit: o.Credit, bytes: o.CreditBytes, limited: o.CreditBytes > 0, idle: true}
+	s := &Subscription{c: c, o: o, sink: sink, credit: o.Credit, bytes: o.CreditBytes, limited: o.CreditBytes > 0, whole: true, idle: true}
 	c.lock()
 	defer c.unlock()
 	switch {
@@ -122,7 +124,7 @@ func (s *Subscription) AddCredit(n int) {
 // SetCredit replaces the credit; bytes is 0 for no bound.
 func (s *Subscription) SetCredit(n, bytes int) {
 	s.c.lock()
-	s.credit, s.bytes, s.limited = n, bytes, bytes > 0
+	s.credit, s.bytes, s.limited, s.whole = n, bytes, bytes > 0, true
 	s.idle = true
 	s.c.unlock()
 	s.c.wake()
@@ -186,7 +188,7 @@ func (s *Subscription) takes(e *Entry, settles bool) bool {
 	if s.credit == 0 || s.closed {
 		return false
 	}
-	if s.limited && len(e.Key)+len(e.Data) > s.bytes {
+	if s.limited && !s.whole && len(e.Key)+len(e.Data) > s.bytes {
 		s.credit, s.short = 0, true
 		return false
 	}
@@ -203,6 +205,7 @@ func (s *Subscription) charge(e *Entry) {
 	}
 	if s.limited {
 		s.bytes -= len(e.Key) + len(e.Data)
+		s.whole = false
 	}
 }
 

@@ -112,7 +112,7 @@ func (u *sub) Receive(subject []byte, n *core.Message) bool {
 		m.Reply = []byte(n.Reply)
 	}
 	c.out.mu.Lock()
-	if c.out.mu.closed {
+	if c.out.mu.closed || u.left.Load() {
 		c.out.mu.Unlock()
 		return false
 	}

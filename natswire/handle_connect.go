@@ -40,8 +40,8 @@ func (c *conn) connect(arg []byte) bool {
 		c.close(ParseError)
 		return false
 	}
+	c.prod.finish() // in the name of who it was
 	if c.connected {
-		c.prod.finish()
 		c.dropSubs()
 	}
 	c.connected = true

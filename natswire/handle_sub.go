@@ -20,6 +20,9 @@ type sub struct {
 	// taken counts deliveries since the subscription began, max (0 = none) ends it.
 	taken, max atomic.Int64
 	gone       atomic.Bool
+	// left: the client unsubscribed, and once it got the answer to a PING that it sent after that, nothing more
+	// is to come: what was taken and is not yet in its output goes to others of the queue group.
+	left atomic.Bool
 }
 
 // take claims one delivery. It reports false if the subscription is over; the one that
@@ -81,6 +84,7 @@ func (c *conn) unsubscribe(op *wire.Op) {
 	c.subs.mu.Unlock()
 	if u != nil {
 		u.max.Store(int64(op.Max))
+		u.left.Store(op.Max == 0)
 		if op.Max == 0 || u.taken.Load() >= int64(op.Max) {
 			c.remove(u)
 		}

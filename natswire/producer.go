@@ -2,6 +2,7 @@ package natswire
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type scratch struct {
 	touched []*dest
 	durable []durable
 	storing storing
+	missed  []record // whose subscriptions are over
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -228,20 +230,55 @@ func (p *producer) finish() {
 
 // deliver appends what was collected to its destinations, then flushes them.
 func (p *producer) deliver() {
-	if len(p.touched) == 0 {
-		return
+	for len(p.touched) > 0 {
+		for _, d := range p.touched {
+			p.append(d)
+		}
+		for i, d := range p.touched {
+			d.c.flush()
+			d.first, d.last = 0, 0
+			p.touched[i] = nil
+		}
+		p.touched = p.touched[:0]
+		clear(p.recs)
+		p.recs = p.recs[:0]
+		p.redirect()
 	}
-	for _, d := range p.touched {
-		p.append(d)
+}
+
+// redirect finds others of their queue groups for messages that were taken by who is gone.
+func (p *producer) redirect() {
+	for i := range p.missed {
+		x := &p.missed[i]
+		m := &p.msgs[x.m]
+		if !p.again(x.u, x.m) && len(m.Reply) > 0 && p.c != nil && p.c.opts.NoResponders && p.route(m.Subject).empty() {
+			p.c.nobody(m)
+		}
 	}
-	for i, d := range p.touched {
-		d.c.flush()
-		d.first, d.last = 0, 0
-		p.touched[i] = nil
+	clear(p.missed)
+	p.missed = p.missed[:0]
+}
+
+// again hands a message to another one of u's queue group, and reports whether there is one.
+func (p *producer) again(u *sub, m int32) bool {
+	for _, g := range p.route(p.msgs[m].Subject).groups {
+		if !slices.ContainsFunc(g, func(t target) bool { return t.u != nil && t.u.queue == u.queue }) {
+			continue
+		}
+		first := p.random(len(g))
+		for k := range g {
+			t := &g[(first+k)%len(g)]
+			if t.u == nil {
+				if t.r.Receive(p.msgs[m].Subject, p.neutralOf(&p.msgs[m])) {
+					return true
+				}
+			} else if t.u.take() {
+				p.collect(t.d, t.u, m)
+				return true
+			}
+		}
 	}
-	p.touched = p.touched[:0]
-	clear(p.recs)
-	p.recs = p.recs[:0]
+	return false
 }
 
 // The waits of a client for another that is behind, as in nats-server: it slows fast
@@ -255,7 +292,8 @@ const (
 	stallTotal = 20 * time.Millisecond // per read
 )
 
-// append moves one destination's records into its output.
+// append moves one destination's records into its output. What a client said to itself before it unsubscribed is
+// before the answer to what it says after that.
 func (p *producer) append(d *dest) {
 	o := &d.c.out
 	o.mu.Lock()
@@ -268,15 +306,15 @@ func (p *producer) append(d *dest) {
 		p.stall(stall, min(wait, stallTotal-p.stalled))
 		o.mu.Lock()
 	}
-	if o.mu.closed {
-		o.mu.Unlock()
-		return
-	}
 	for i := d.first; i != 0; {
 		r := &p.recs[i-1]
 		i = r.next
 		m := &p.msgs[r.m]
 		switch {
+		case o.mu.closed, o.mu.pending > p.s.o.MaxPending, r.u != nil && d.c != p.c && r.u.left.Load():
+			if r.u != nil && r.u.queue != "" {
+				p.missed = append(p.missed, *r)
+			}
 		case r.u == nil:
 			o.appendRawLocked(m.Payload)
 		case p.shares(d.c, m.Payload):
@@ -285,7 +323,7 @@ func (p *producer) append(d *dest) {
 			o.appendLocked(m, r.u.sid)
 		}
 	}
-	slow := d.c.boundLocked()
+	slow := !o.mu.closed && d.c.boundLocked()
 	o.mu.Unlock()
 	if slow {
 		d.c.slow()

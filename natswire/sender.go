@@ -12,7 +12,9 @@ import (
 type Sender struct {
 	p     producer
 	dirty []*dest // to be flushed
-	back  int
+	// slowest is the receiver of the last Send that had the most to take, back bytes; nil if there was none.
+	slowest *conn
+	back    int
 }
 
 // Sender returns a new Sender for ns.
@@ -30,7 +32,7 @@ func (s *Sender) Send(to []byte, m *wire.Msg) (taken int) {
 		to = m.Subject
 	}
 	p := &s.p
-	s.back = 0
+	s.slowest, s.back = nil, 0
 	r := p.route(to)
 	for i := range r.plain {
 		if s.give(&r.plain[i], m) {
@@ -73,12 +75,14 @@ func (s *Sender) give(t *target, m *wire.Msg) bool {
 	c := t.u.c
 	o := &c.out
 	o.mu.Lock()
-	if o.mu.closed {
+	if o.mu.closed || t.u.left.Load() {
 		o.mu.Unlock()
 		return false
 	}
 	o.appendLocked(m, t.u.sid)
-	s.back = max(s.back, o.mu.pending)
+	if o.mu.pending > s.back {
+		s.slowest, s.back = c, o.mu.pending
+	}
 	slow := c.boundLocked()
 	o.mu.Unlock()
 	if slow {
@@ -92,8 +96,13 @@ func (s *Sender) give(t *target, m *wire.Msg) bool {
 	return true
 }
 
-// Backlog is how many bytes the slowest receiver of the last Send has still to take.
-func (s *Sender) Backlog() int { return s.back }
+// Backlog is how many bytes the slowest receiver of the last Send has still to take, now.
+func (s *Sender) Backlog() int {
+	if s.slowest == nil {
+		return 0
+	}
+	return s.slowest.pending()
+}
 
 // Flush pushes what was sent since the last one into the sockets, as far as they take
 // it without blocking.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -37,6 +38,9 @@ type pullRequest struct {
 	grouped bool
 }
 
+// maxBatch is more than anybody waits for, and can be added up.
+const maxBatch = math.MaxInt32
+
 // parsePull reads the body of a request: nothing for one message, a number, or JSON
 // (nats-server 2.15.2, consumer.go nextReqFromMsg).
 func parsePull(body []byte, now time.Time) (p pullRequest, err error) {
@@ -47,7 +51,7 @@ func parsePull(body []byte, now time.Time) (p pullRequest, err error) {
 	}
 	if body[0] != '{' {
 		if n, err := strconv.Atoi(string(body)); err == nil {
-			p.n = n
+			p.n = min(n, maxBatch)
 		}
 		return p, nil
 	}
@@ -61,7 +65,7 @@ func parsePull(body []byte, now time.Time) (p pullRequest, err error) {
 		}
 		p.heartbeat, p.beat = r.Heartbeat, now.Add(r.Heartbeat)
 	}
-	p.n, p.bytes, p.bounded, p.noWait = r.Batch, r.MaxBytes, r.MaxBytes > 0, r.NoWait
+	p.n, p.bytes, p.bounded, p.noWait = min(r.Batch, maxBatch), r.MaxBytes, r.MaxBytes > 0, r.NoWait
 	if r.Expires != 0 {
 		p.expires = now.Add(r.Expires)
 	}
@@ -133,12 +137,16 @@ func (c *consumer) request(reply, body []byte) {
 		c.sweep(now)
 		c.lessCredit()
 	}
-	if p.noWait && len(w.waiting) > 0 {
-		asked := 0
+	if p.noWait {
+		asked := int64(0)
 		for _, o := range w.waiting {
-			asked += o.n
+			asked += int64(o.n)
 		}
-		if st := c.cursor.State(); st.Pending > 0 && st.Pending < int64(asked) {
+		switch st := c.cursor.State(); {
+		case st.Pending+st.Again == 0 && p.expires.IsZero():
+			refuse("404 No Messages")
+			return
+		case st.Pending > 0 && st.Pending < asked:
 			refuse("408 Requests Pending")
 			return
 		}
@@ -372,9 +380,6 @@ func (c *consumer) idle() {
 	w := &c.mu.pull
 	if len(w.waiting) == 0 {
 		return
-	}
-	if cfg := c.config(); cfg.MaxAckPending > 0 && c.cursor.State().InFlight >= cfg.MaxAckPending {
-		return // it is not the stream's end
 	}
 	kept := w.waiting[:0]
 	for _, p := range w.waiting {

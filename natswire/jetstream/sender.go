@@ -10,7 +10,7 @@ type Sender interface {
 	// the call. It never blocks.
 	Send(to []byte, m *wire.Msg) (taken int)
 	// Backlog is how many bytes the slowest receiver of the last Send has still
-	// to take, so that a push consumer can hold back.
+	// to take, so that a push consumer can hold back; it becomes less without another Send.
 	Backlog() int
 	// Flush pushes what was sent since the last one into the sockets, as far as
 	// they take it without blocking. FlushPassed is for Completions: it is done once for
