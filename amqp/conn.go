@@ -89,6 +89,7 @@ type conn struct {
 	holding atomic.Bool // something was delivered that must be settled
 	audit   atomic.Bool // the reader is to look for deliveries that are held too long
 	aborted atomic.Bool
+	deaf    atomic.Bool // the reader waits for something else than the client's words
 	blocked blocked
 	beat    *time.Timer
 	patrol  *time.Timer
@@ -195,8 +196,8 @@ func (c *conn) parse(n int) {
 	c.work.carry()
 	c.out.flush()
 	c.fit(need, full, n)
-	c.boxes.wait(inFlightBytes)
-	c.out.wait()
+	c.boxes.wait(inFlightBytes, &c.deaf)
+	c.out.wait(&c.deaf)
 }
 
 // partFrom is the smallest body frame that is taken as it comes.
@@ -407,6 +408,7 @@ func (c *conn) lost(err error) {
 func (c *conn) discard(d time.Duration) {
 	c.out.flush()
 	if t, ok := c.nc.(interface{ CloseWrite() error }); ok && c.state != stStart {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(d))
 		c.out.waitIdle()
 		_ = t.CloseWrite()
 	}

@@ -34,14 +34,11 @@ type consumer struct {
 	loan   loan         // likewise
 	handed atomic.Int32 // since credit was given
 	told   atomic.Bool  // consume-ok is sent: deliveries may follow
+	ended  bool         // the queue is gone; guarded by channel.mu
 }
 
 // Deliver sends messages to the client, on a worker of core's.
 func (k *consumer) Deliver(_ *core.Subscription, ds []core.Delivery) {
-	c := k.ch.c
-	if !k.noAck {
-		c.holding.Store(true)
-	}
 	for rest := ds; len(rest) > 0; {
 		n, room, large := k.atOnce(rest)
 		k.deliver(rest[:n], room, large)
@@ -135,6 +132,9 @@ func (k *consumer) deliver(ds []core.Delivery, room int, large bool) {
 		c.out.mu.buf = buf
 		c.out.unlock()
 	}
+	if !k.noAck {
+		c.holding.Store(true) // after what is held can be seen
+	}
 	ch.mu.Unlock()
 	if lend {
 		c.out.write(&k.loan, buf)
@@ -186,14 +186,20 @@ func (k *consumer) credit() {
 func (k *consumer) Ended(*core.Subscription, error) {
 	ch := k.ch
 	ch.mu.Lock()
+	k.ended = true
 	if ch.mu.consumers[k.tag] == k {
 		delete(ch.mu.consumers, k.tag)
-		if ch.c.caps.cancelNotify {
-			ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
-		}
+		k.notify()
 	}
 	ch.mu.Unlock()
 	ch.c.out.flush()
+}
+
+// notify cancels the consumer on the server's part.
+func (k *consumer) notify() {
+	if k.ch.c.caps.cancelNotify {
+		k.ch.send(&wire.BasicCancel{ConsumerTag: k.tag, NoWait: true})
+	}
 }
 
 // close stops deliveries. Requires: channel.mu is not held.

@@ -3,6 +3,7 @@ package amqp
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trivium/core"
@@ -130,13 +131,18 @@ func (f *flight) done(bytes int) {
 	f.mu.Unlock()
 }
 
-// wait blocks until at most bytes are on their way.
-func (f *flight) wait(bytes int) {
+// wait blocks until at most bytes are on their way; waits is set meanwhile.
+func (f *flight) wait(bytes int, waits *atomic.Bool) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.mu.bytes <= bytes {
+		return
+	}
+	waits.Store(true)
+	defer waits.Store(false)
 	for f.mu.bytes > bytes {
 		f.mu.less.Wait()
 	}
-	f.mu.Unlock()
 }
 
 // empty blocks until nothing is on its way.
@@ -317,7 +323,7 @@ func (cy *cycle) Durable(err error) {
 		*s = openSpan{}
 	}
 	if len(cy.spans)+len(cy.returns) > 0 {
-		c.out.flushBriefly()
+		c.out.flush()
 	}
 	bytes, result := cy.bytes, cy.result
 	*cy = cycle{spans: cy.spans[:0]}

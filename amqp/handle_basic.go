@@ -77,13 +77,24 @@ func (ch *channel) consume(m *wire.BasicConsume) error {
 		return err
 	}
 	k.sub = sub
-	ch.mu.Lock()
-	ch.mu.consumers[tag] = k
-	ch.mu.Unlock()
-	ch.answer(m.NoWait, &wire.BasicConsumeOk{ConsumerTag: tag})
-	k.told.Store(true)
-	k.credit()
+	if ch.begin(k, m.NoWait) {
+		k.told.Store(true)
+		k.credit()
+	}
 	return nil
+}
+
+// begin tells the client of its consumer, and reports whether that goes on: its queue may be gone again.
+func (ch *channel) begin(k *consumer, noWait bool) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.answer(noWait, &wire.BasicConsumeOk{ConsumerTag: k.tag})
+	if k.ended {
+		k.notify()
+		return false
+	}
+	ch.mu.consumers[k.tag] = k
+	return true
 }
 
 func (ch *channel) tagInUse(tag string) bool {
@@ -165,6 +176,7 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	r := render{broker: c.s.Broker, dropped: &c.s.metrics.headersDropped}
 	msg, err := r.from(d, quorum, nil)
 	if err != nil {
+		c.work.settle(opReturn, cur, d.Offset)
 		return fmt.Errorf("cannot get a message from %s: %w", queueIn(name, c.vhost), err)
 	}
 	c.s.metrics.got.Add(1)
@@ -182,8 +194,13 @@ func (ch *channel) get(m *wire.BasicGet) error {
 	})
 	buf = wire.AppendHeader(buf, ch.id, len(msg.body), msg.props)
 	c.out.mu.buf = wire.AppendBody(buf, ch.id, msg.body, c.frameMax)
+	much := c.out.waitingLocked() > maxOut
 	c.out.unlock()
 	ch.mu.Unlock()
+	if much { // one read may ask for thousands
+		c.out.flush()
+		c.out.wait(&c.deaf)
+	}
 	return nil
 }
 
@@ -206,11 +223,7 @@ func (ch *channel) settle(tag uint64, multiple bool, kind opKind) error {
 	ch.mu.Lock()
 	found := ch.mu.unacked.take(tag, multiple, func(d *delivery) {
 		n++
-		k := kind
-		if d.consumer != nil && d.consumer.stream != nil {
-			k = opSettle // a stream's messages stay: whatever is said gives credit only
-		}
-		b.settle(k, d.cursor, d.offset)
+		b.settle(d.kind(kind), d.cursor, d.offset)
 		if ch.tx != nil {
 			ch.txTaken = append(ch.txTaken, *d)
 		}
@@ -235,7 +248,7 @@ func (ch *channel) recover(requeue, answer bool) error {
 	c := ch.c
 	ch.mu.Lock()
 	n := int64(0)
-	ch.mu.unacked.take(0, true, func(d *delivery) { n++; c.work.settle(opReturn, d.cursor, d.offset) })
+	ch.mu.unacked.take(0, true, func(d *delivery) { n++; c.work.settle(d.kind(opReturn), d.cursor, d.offset) })
 	ch.mu.Unlock()
 	c.s.metrics.requeued.Add(n)
 	if answer {

@@ -51,6 +51,7 @@ func (ch *channel) txRollback() error {
 	ch.tx.reset()
 	ch.mu.Lock()
 	ch.mu.unacked.restore(ch.txTaken)
+	ch.c.holding.Store(true)
 	ch.mu.Unlock()
 	ch.txTaken = nil
 	ch.send(&wire.TxRollbackOk{})

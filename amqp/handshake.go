@@ -250,7 +250,7 @@ func (c *conn) startHeart() {
 			c.out.flush()
 		}
 		wrote = c.out.written()
-		if c.blocked.on.Load() { // it is not the client that is silent
+		if c.blocked.on.Load() || c.deaf.Load() { // it is not the client that is silent
 			misses = 0
 			if c.out.failed() {
 				c.abort()

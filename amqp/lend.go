@@ -1,10 +1,6 @@
 package amqp
 
-import (
-	"math"
-
-	"trivium/amqp/wire"
-)
+import "trivium/amqp/wire"
 
 // lendFrom is the smallest body that is written to the socket from where it lies.
 const lendFrom = 8 << 10
@@ -87,7 +83,7 @@ func (o *out) write(l *loan, heads []byte) {
 	release(heads)
 	o.mu.Lock()
 	if o.wroteLocked(total, n, err) {
-		o.writeLocked(math.MaxInt)
+		o.writeLocked(briefly)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"trivium/internal/slab"
@@ -120,24 +121,19 @@ func (o *out) written() uint64 {
 	return o.mu.written
 }
 
-// flush writes what is buffered unless somebody is at it already. It does not block.
-func (o *out) flush() { o.flushFor(math.MaxInt) }
-
-// briefly is how many times flushBriefly goes on with what others appended meanwhile.
+// briefly is how many times whoever writes goes on with what others appended meanwhile.
 const briefly = 4
 
-// flushBriefly is flush for the journal's goroutine, which must not serve a busy client for as long as that
-// is busy: then another one goes on.
-func (o *out) flushBriefly() { o.flushFor(briefly) }
-
-func (o *out) flushFor(rounds int) {
+// flush writes what is buffered unless somebody is at it already. It does not block, nor does it serve a busy
+// client for as long as that is busy: the journal, or the other clients of a queue, would wait.
+func (o *out) flush() {
 	o.mu.Lock()
 	if o.mu.busy || o.mu.err != nil {
 		o.mu.Unlock()
 		return
 	}
 	o.mu.busy = true
-	o.writeLocked(rounds)
+	o.writeLocked(briefly)
 }
 
 // writeLocked writes what waits as far as the socket takes it, and unlocks; after so many rounds a goroutine does.
@@ -293,13 +289,18 @@ func (o *out) drain(n int) {
 	}
 }
 
-// wait blocks while too much output waits for a stalled socket.
-func (o *out) wait() {
+// wait blocks while too much output waits for a stalled socket; waits is set meanwhile.
+func (o *out) wait(waits *atomic.Bool) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waitingLocked() <= maxOut {
+		return
+	}
+	waits.Store(true)
+	defer waits.Store(false)
 	for o.waitingLocked() > maxOut && o.mu.err == nil {
 		o.mu.less.Wait()
 	}
-	o.mu.Unlock()
 }
 
 // waitIdle blocks until all is written or the connection broke: whoever is at it,

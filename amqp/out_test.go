@@ -100,7 +100,7 @@ func TestOut(t *testing.T) {
 	o.wg.Wait()
 }
 
-// Who flushes briefly comes back from it although there is more to write whenever something was written.
+// Who flushes comes back from it although there is more to write whenever something was written.
 func TestFlushBriefly(t *testing.T) {
 	writer, reader := tcpPair(t)
 	defer reader.Close()
@@ -126,7 +126,7 @@ func TestFlushBriefly(t *testing.T) {
 		say()
 	}}
 	say()
-	o.flushBriefly()
+	o.flush()
 	close(flushed)
 	o.waitIdle()
 	got := make([]byte, sent)

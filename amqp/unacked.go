@@ -17,6 +17,14 @@ type delivery struct {
 	settled  bool
 }
 
+// kind is what becomes of d if it is settled so. A stream's messages stay: whatever is said gives credit only.
+func (d *delivery) kind(k opKind) opKind {
+	if d.consumer != nil && d.consumer.stream != nil {
+		return opSettle
+	}
+	return k
+}
+
 // unacked are a channel's deliveries, by tag. Settled ones stay as holes until they are half of all; so one that
 // is never settled pins nothing but itself, and settling in any order costs a search.
 type unacked struct {
