@@ -50,6 +50,14 @@ type target struct {
 	logAppend int64
 }
 
+// forget lets go of the read buffer: a connection at rest keeps no large one.
+func (q *produceRequest) forget() {
+	clear(q.targets)
+	clear(q.Partitions)
+	clear(q.Topics)
+	q.TransactionID, q.h = nil, wire.Header{}
+}
+
 // add validates a request. It refers to body until flush.
 func (b *produceBatch) add(h wire.Header, body []byte) error {
 	if h.Version < wire.ProduceMin || h.Version > wire.ProduceMax {
@@ -199,6 +207,7 @@ func (b *produceBatch) flush() {
 	failed := false
 	for _, q := range reqs {
 		failed = b.finish(q) || failed
+		q.forget()
 	}
 	if failed {
 		// The one way to tell a client that awaits no answer.

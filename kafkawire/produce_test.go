@@ -33,6 +33,22 @@ func TestProduceConsume(t *testing.T) {
 	}
 }
 
+// A connection at rest keeps nothing of what it stored.
+func TestProduceRetainsNothing(t *testing.T) {
+	s := start(t, nil)
+	s.topic("t", 3, nil)
+	r := s.raw(t)
+	for range 3 {
+		r.send(r.frame(idempotent(s.topicID("t"), -1, -1, &kgo.Record{Value: make([]byte, 500_000)})))
+		r.answer()
+	}
+	r.send(r.frame(kmsg.NewPtrMetadataRequest())) // after what follows an answer
+	r.answer()
+	if n := s.door.Retained(); n != 0 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 func TestCodecs(t *testing.T) {
 	s := start(t, nil)
 	for name, codec := range map[string]kgo.CompressionCodec{

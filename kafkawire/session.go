@@ -147,6 +147,7 @@ func (ses *session) set(p *fetchPart) {
 // drop removes a partition.
 func (ses *session) drop(k partKey) {
 	if p := ses.index[k]; p != nil {
+		p.got.close() // a fetch may be waiting with it
 		ses.parts.Remove(p.elt)
 		delete(ses.index, k)
 	}
