@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -233,32 +234,54 @@ func (x *keyIndex) stateOf(id uint32, end Offset) (KeyState, bool) {
 // wild reports whether a pattern may match more than the subject equal to it.
 func wild(pattern string) bool { return strings.ContainsAny(pattern, "*>#") }
 
-// match calls f for the ids of the keys that match pattern, "" meaning all, until
+// match calls f for the ids of the keys that match pattern, "" meaning all, in order, until
 // f returns false. Requires: mu.
 func (x *keyIndex) match(pattern string, f func(id uint32) bool) {
+	x.matchFrom(pattern, "", math.MaxInt, f)
+}
+
+// matchFrom is match for the keys that are not before from. Once it has looked at so many, it returns where to go on
+// from. Requires: mu; from is empty, or came from here.
+func (x *keyIndex) matchFrom(pattern, from string, looks int, f func(id uint32) bool) (next string, more bool) {
 	if pattern != "" && !wild(pattern) {
 		if id := x.id(raw(pattern)); id != 0 {
 			f(id)
 		}
-		return
+		return "", false
 	}
 	prefix, whole := x.whole(pattern)
-	if whole {
-		x.names.Under(prefix, f)
-		return
+	if !whole {
+		prefix = literalPrefix(pattern)
 	}
-	prefix = literalPrefix(pattern)
-	x.names.Each(prefix, func(id uint32) int {
-		name, pass := x.names.Name(id), 0
-		matches := SubjectMatches(pattern, name)
-		if !matches {
-			pass = mismatch(pattern, name)
-		}
-		if matches && !f(id) {
+	x.names.Each(prefix, from, func(id uint32) int {
+		if looks--; looks < 0 {
+			next, more = x.names.Name(id), true
 			return -1
 		}
-		return pass
+		if !whole {
+			if name := x.names.Name(id); !SubjectMatches(pattern, name) {
+				return mismatch(pattern, name)
+			}
+		}
+		if !f(id) {
+			return -1
+		}
+		return 0
 	})
+	return next, more
+}
+
+// walkStep is how many keys a walk looks at before it lets go of the lock.
+const walkStep = 1 << 10
+
+// walk is match for who does not hold mu: f runs with it held for reading, but between steps it is let go. A key that
+// is there all the time is passed once, as it is then; one that comes or goes meanwhile may be.
+func (x *keyIndex) walk(pattern string, f func(id uint32) bool) {
+	for from, more := "", true; more; {
+		x.mu.RLock()
+		from, more = x.matchFrom(pattern, from, walkStep, f)
+		x.mu.RUnlock()
+	}
 }
 
 // whole returns the prefix that a key needs to match pattern, if that is all it needs. Requires: mu.

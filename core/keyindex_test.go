@@ -35,6 +35,42 @@ func TestKeyIndexMatches(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("match(%q) %q, want %q", pattern, got, want)
 		}
+		// In steps, between which some keys go and others come.
+		var stays, passed []string
+		gone := rapid.SliceOfDistinct(rapid.SampledFrom(append(keys, "none")), rapid.ID).Draw(t, "gone")
+		for _, k := range want {
+			if !slices.Contains(gone, k) {
+				stays = append(stays, k)
+			}
+		}
+		next := Offset(len(keys))
+		for from, more := "", true; more; {
+			looks := rapid.IntRange(1, 4).Draw(t, "looks")
+			from, more = x.matchFrom(pattern, from, looks, func(id uint32) bool {
+				passed = append(passed, x.names.Name(id))
+				looks--
+				return true
+			})
+			if looks < 0 {
+				t.Fatal("more keys than asked for")
+			}
+			for ; len(gone) > 0 && rapid.Bool().Draw(t, "go"); gone = gone[1:] {
+				if i := slices.Index(keys, gone[0]); i >= 0 {
+					x.removeOf([]byte(gone[0]), Offset(i))
+				}
+			}
+			if k := subject.Draw(t, "new"); x.names.Find(k) == 0 && !slices.Contains(keys, k) {
+				x.add(next, []byte(k))
+				next++
+			}
+		}
+		if !slices.IsSorted(passed) || len(slices.Compact(slices.Clone(passed))) != len(passed) {
+			t.Fatalf("passed %q", passed)
+		}
+		passed = slices.DeleteFunc(passed, func(k string) bool { return !slices.Contains(stays, k) })
+		if !slices.Equal(passed, stays) {
+			t.Fatalf("walk(%q) passed %q of those that stay, %q", pattern, passed, stays)
+		}
 	})
 }
 

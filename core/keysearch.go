@@ -396,12 +396,28 @@ func (x *keyIndex) isLast(key []byte, o, end Offset) bool {
 	return o < end && x.last(key, end) == o
 }
 
+// firstLasts is how many messages are looked at for the first that is the last one of its key.
+const firstLasts = 16 * pageLen
+
 // countLasts counts the keys that match one of the patterns (none = all) and whose last message before end is
-// in [from, to), and returns the first of those messages, to if there is none.
+// in [from, to), and returns the first of those messages, to if there is none. Requires: the sequencer, for an exact
+// answer.
 func (x *keyIndex) countLasts(patterns []string, end, from, to Offset) (n int64, first Offset) {
+	// Most who ask want all keys, of which there may be millions, and soon find the first message.
+	first, looks := to, 0
+	x.scan(0, min(end, to), func(o Offset, id uint32) bool {
+		if x.info(id).last == o {
+			first = o
+		}
+		looks++
+		return first == to && looks < firstLasts
+	})
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	first = to
+	if first != to && from <= first && end >= x.end && to >= end && x.all(patterns) {
+		return int64(x.names.Len()), first
+	}
+	n, first = 0, to
 	x.eachKey(patterns, func(id uint32) {
 		if o := x.lastBelow(id, end); o >= from && o < to && o != NoOffset {
 			n++
@@ -414,9 +430,7 @@ func (x *keyIndex) countLasts(patterns []string, end, from, to Offset) (n int64,
 // lasts returns, in order, the last message before end of each key that matches one of the patterns (none = all);
 // false if there are more than most keys.
 func (x *keyIndex) lasts(patterns []string, end Offset, most int) (all []Offset, ok bool) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if len(patterns) == 0 && x.names.Len() > most {
+	if x.count() > most && len(patterns) == 0 {
 		return nil, false
 	}
 	if len(patterns) == 0 {
@@ -424,7 +438,7 @@ func (x *keyIndex) lasts(patterns []string, end Offset, most int) (all []Offset,
 	}
 	n := 0
 	for _, p := range patterns {
-		x.match(p, func(id uint32) bool {
+		x.walk(p, func(id uint32) bool {
 			if o := x.lastBelow(id, end); o != NoOffset {
 				all = append(all, o)
 			}

@@ -63,7 +63,11 @@ func (p *partition) limitKey(tx *Tx, k []byte) {
 		if !ok || st.Messages <= most {
 			return
 		}
-		p.removeOf(tx, k, p.keys.first(k))
+		first := p.keys.first(k)
+		if p.held[first] > 0 {
+			return // whoever holds it comes back here
+		}
+		p.removeOf(tx, k, first)
 	}
 }
 
@@ -231,18 +235,17 @@ func (s *Stream) Purge(tx *Tx, pattern string, before Offset, keep int64) (n int
 	return n, nil
 }
 
-// Keys calls f for each key that matches pattern (a subject pattern, "" = all) and has visible messages below end,
-// which are those that it hears of, in the order of the keys, until f returns false. f runs with the key index
-// locked: it must not block, call the stream, or keep the key. These need KeyIndex and one partition.
+// Keys calls f for each key that matches pattern (a subject pattern, "" = all) and has messages below end, those on
+// their way to disk included, which are those that it hears of, in the order of the keys, until f returns false. f hears
+// of a key as it is when it is passed: of one that has such messages all the time once, of others perhaps. f runs
+// with the key index locked, which is let go every now and then: it must not block, call the stream, or keep the key.
+// These need KeyIndex and one partition.
 func (s *Stream) Keys(pattern string, end Offset, f func(key []byte, k KeyState) bool) {
 	p := s.partition(0)
 	if p.keys == nil {
 		return
 	}
-	end = min(end, p.log.End())
-	p.keys.mu.RLock()
-	defer p.keys.mu.RUnlock()
-	p.keys.match(pattern, func(id uint32) bool {
+	p.keys.walk(pattern, func(id uint32) bool {
 		st, ok := p.keys.stateOf(id, end)
 		return !ok || f(raw(p.keys.names.Name(id)), st)
 	})
@@ -258,7 +261,7 @@ func (s *Stream) KeyCount() int {
 	return p.keys.count()
 }
 
-// LastByKey is the offset of the last visible message whose key is key; NextByKey of
+// LastByKey is the offset of the last visible message whose key is key (see Last); NextByKey of
 // the first one at or after from whose key matches pattern. NoOffset = none.
 func (s *Stream) LastByKey(key string) Offset {
 	p := s.partition(0)

@@ -136,6 +136,8 @@ type upkeep struct {
 	expiry expiry
 	// interest remembers which cursors want a key. Guarded by the sequencer.
 	interest map[string][]*Cursor
+	// held are messages that MaxMessagesPerKey does not remove yet, and how often: see Last. Guarded by the sequencer.
+	held map[Offset]int
 }
 
 // streamRecord is a Stream in the index store.

@@ -150,12 +150,22 @@ func (s *Set) Remove(id uint32) {
 	s.n--
 }
 
-// Each calls f for the numbers of the names that begin with prefix, in order. f returns how many of the
-// name's first bytes are enough to know that no other name with them is wanted either, which then are
-// passed over: 0 for none, and less than 0 to stop. The set must not be changed meanwhile.
-func (s *Set) Each(prefix string, f func(id uint32) (pass int)) {
-	if l, ok := s.under(prefix); ok {
+// Each calls f for the numbers of the names that begin with prefix and are not before from, in order. f returns how
+// many of the name's first bytes are enough to know that no other name with them is wanted either, which then are
+// passed over: 0 for none, and less than 0 to stop. The set must not be changed meanwhile. Requires: from
+// begins with prefix, or is empty.
+func (s *Set) Each(prefix, from string, f func(id uint32) (pass int)) {
+	l, ok := s.under(prefix)
+	switch {
+	case !ok:
+	case len(from) <= len(prefix):
 		s.each(l, f)
+	default:
+		at := ^uint32(0)
+		if near := s.Name(s.near(from)); near != from {
+			at = differ(from, near)
+		}
+		s.eachFrom(l, from, at, f)
 	}
 }
 
@@ -183,19 +193,6 @@ func (s *Set) first(l link) uint32 {
 	return uint32(l &^ nameBit)
 }
 
-// Under calls f for the numbers of all names that begin with prefix, in order, without a look at the
-// names. f returns false to stop. The set must not be changed meanwhile.
-func (s *Set) Under(prefix string, f func(id uint32) bool) {
-	if l, ok := s.under(prefix); ok {
-		s.each(l, func(id uint32) int {
-			if f(id) {
-				return 0
-			}
-			return -1
-		})
-	}
-}
-
 // Any reports whether a name begins with prefix.
 func (s *Set) Any(prefix string) bool { _, ok := s.under(prefix); return ok }
 
@@ -213,6 +210,29 @@ func (s *Set) each(l link, f func(id uint32) int) (pass int) {
 	pass = s.each(n.kids[0], f)
 	if pass < 0 || pass > 0 && pass <= int(n.at>>4) {
 		return pass // all names below n begin with these bytes
+	}
+	return s.each(n.kids[1], f)
+}
+
+// eachFrom is each for the names that are not before from. Requires: at is the place of the first bit in which from and
+// all names that are nearest to it differ, and above all places if from is one of them.
+func (s *Set) eachFrom(l link, from string, at uint32, f func(id uint32) int) (pass int) {
+	var n node
+	if l&nameBit == 0 {
+		n = *s.nodes.at(uint32(l))
+	}
+	if l&nameBit != 0 || n.at > at { // all names below l agree up to there
+		if at == ^uint32(0) || bit(from, at) == 0 {
+			return s.each(l, f)
+		}
+		return 0
+	}
+	if bit(from, n.at) == 1 {
+		return s.eachFrom(n.kids[1], from, at, f)
+	}
+	pass = s.eachFrom(n.kids[0], from, at, f)
+	if pass < 0 || pass > 0 && pass <= int(n.at>>4) {
+		return pass
 	}
 	return s.each(n.kids[1], f)
 }

@@ -64,21 +64,23 @@ func TestSet(t *testing.T) {
 		}
 		prefix := name.Draw(t, "prefix")
 		var got, want []string
-		s.Each(prefix, func(id uint32) int { got = append(got, s.Name(id)); return 0 })
+		under, from := 0, ""
+		if rapid.Bool().Draw(t, "from") {
+			from = prefix + name.Draw(t, "from")
+		}
+		s.Each(prefix, from, func(id uint32) int { got = append(got, s.Name(id)); return 0 })
 		for _, n := range all {
-			if strings.HasPrefix(n, prefix) {
+			if !strings.HasPrefix(n, prefix) {
+				continue
+			}
+			if under++; n >= from {
 				want = append(want, n)
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Fatalf("Each(%q) %q, want %q", prefix, got, want)
+			t.Fatalf("Each(%q, %q) %q, want %q", prefix, from, got, want)
 		}
-		got = nil
-		s.Under(prefix, func(id uint32) bool { got = append(got, s.Name(id)); return true })
-		if !slices.Equal(got, want) {
-			t.Fatalf("Under(%q) %q, want %q", prefix, got, want)
-		}
-		if every := s.All(prefix); every != (len(want) > 0 && len(want) == len(all)) {
+		if every := s.All(prefix); every != (under > 0 && under == len(all)) {
 			t.Fatalf("All(%q) %v of %q", prefix, every, all)
 		}
 	})
@@ -100,7 +102,7 @@ func TestPass(t *testing.T) {
 		{func(n string) int { return map[string]int{"a.2": -1}[n] }, "a.1 a.2"},
 	} {
 		var got []string
-		s.Each("", func(id uint32) int {
+		s.Each("", "", func(id uint32) int {
 			got = append(got, s.Name(id))
 			return c.pass(s.Name(id))
 		})

@@ -94,17 +94,11 @@ func (s *stream) lastFor(pattern string) (*message, error) {
 	if s.view != nil {
 		return s.found(s.lastIn(pattern))
 	}
-	o := core.NoOffset
-	switch {
-	case literal(pattern):
-		o = s.core.LastByKey(pattern)
-	default:
-		s.core.Keys(pattern, s.log.End(), func(_ []byte, k core.KeyState) bool {
-			o = max(o, k.Last)
-			return true
-		})
+	e, o, err := s.core.Last(pattern)
+	if err != nil {
+		return nil, err
 	}
-	return s.found(o, nil)
+	return s.decoded(e, o)
 }
 
 // messageDelete answers STREAM.MSG.DELETE.S (jsMsgDeleteRequest).

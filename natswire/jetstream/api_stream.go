@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -278,7 +279,7 @@ func (s *stream) subjects(filter string, offset int) (map[string]uint64, server.
 	counts, total := map[string]uint64{}, 0
 	offset = max(offset, 0)
 	if s.view == nil {
-		s.core.Keys(filter, s.log.End(), func(key []byte, k core.KeyState) bool {
+		s.core.Keys(filter, math.MaxInt64, func(key []byte, k core.KeyState) bool {
 			if total >= offset && total < offset+server.JSMaxSubjectDetails {
 				counts[string(key)] = uint64(k.Messages)
 			}

@@ -119,7 +119,12 @@ func (s *stream) stored(o core.Offset) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{seq: seqOf(o)}
+	return s.decoded(e, o)
+}
+
+// decoded returns the message at o, which e holds.
+func (s *stream) decoded(e *core.Entry, o core.Offset) (m *message, err error) {
+	m = &message{seq: seqOf(o)}
 	if m.time, err = s.read(e, o, &m.Msg, nil); err != nil {
 		return nil, err
 	}
