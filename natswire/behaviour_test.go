@@ -514,3 +514,16 @@ func TestStaleConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestGoneBeforeItsAnswer has clients that break off before they are answered: it is the reader that finds out, while it
+// handles what they sent.
+func TestGoneBeforeItsAnswer(t *testing.T) {
+	w := start(t)
+	for range 50 {
+		nc, _ := raw(t, w, quiet)
+		nc.(*net.TCPConn).SetLinger(0)
+		io.WriteString(nc, strings.Repeat("PING\r\n", 1000))
+		nc.Close()
+	}
+	eventually(t, "all forgotten", func() bool { return w.Metrics().Connections == 0 })
+}

@@ -269,7 +269,8 @@ func (c *conn) close(why Reason) {
 	}
 	c.reason.Store(why)
 	if why.abrupt() {
-		c.nc.Close()
+		// It waits for who reads and writes, of whom the caller may be one (read).
+		c.s.start(func() { c.nc.Close() })
 		return
 	}
 	c.nc.SetReadDeadline(time.Unix(1, 0))
