@@ -219,7 +219,7 @@ func (m *model) borrow() {
 		return
 	}
 	l, x := m.logs[m.rng.IntN(len(m.logs))], loan{lease: &Lease{}}
-	from := l.Start() + Offset(m.rng.IntN(int(l.End()-l.Start())+1))
+	from := l.Start() + Offset(m.rng.IntN(1+int(max(l.End()-l.Start(), 0)))) // what is deleted may not be visible yet
 	var err error
 	if x.got, _, err = l.Borrow(from, Limit{Entries: 1 + m.rng.IntN(20)}, nil, x.lease); err != nil {
 		m.fatalf("log %d: borrow from %d on: %v", l.ID(), from, err)
