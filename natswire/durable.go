@@ -35,10 +35,15 @@ const (
 	address                     // into another door's stream
 )
 
-// settle makes one transaction of what has to be stored so far. It does not wait for the
-// disk.
+// settle delivers what was collected so far, then makes one transaction of what has to be stored. It does not
+// wait for the disk. In that order, as in nats-server: what a client sent to itself comes before the answer that says
+// that it is stored.
 func (p *producer) settle() {
-	if p.scratch == nil || len(p.durable) == 0 {
+	if p.scratch == nil {
+		return
+	}
+	p.deliver()
+	if len(p.durable) == 0 {
 		return
 	}
 	tx := p.s.o.Broker.Begin()

@@ -13,7 +13,8 @@ import (
 func TestLeavingAGroup(t *testing.T) {
 	const n = 100
 	w := start(t)
-	bound(t, w, core.SubjectExchange, "stored", "stored")
+	first, fromFirst := raw(t, w, quiet, "SUB first 1", "PING")
+	expect(t, fromFirst, "PONG")
 	b, fromB := raw(t, w, quiet, "SUB work g 1", "SUB work 2", "PING")
 	expect(t, fromB, "PONG")
 	c, fromC := raw(t, w, quiet, "SUB work g 7", "PING")
@@ -21,13 +22,13 @@ func TestLeavingAGroup(t *testing.T) {
 	a, fromA := raw(t, w, quiet, "PING")
 	expect(t, fromA, "PONG")
 
-	tx := w.broker.Begin() // what is published waits for its turn to be stored, and is delivered after that
-	send(t, a, strings.Repeat("PUB work 1\r\nx\r\n", n)+"PUB stored 0", "", "PING")
+	goOn := hold(w, first) // what is published after that waits
+	send(t, a, "PUB first 0", "", strings.Repeat("PUB work 1\r\nx\r\n", n)+"PING")
 	member := subOf(w, b, "2")
 	eventually(t, "it is published", func() bool { return member.taken.Load() == n })
 	send(t, b, "UNSUB 1", "UNSUB 2", "PING")
 	expect(t, fromB, "PONG")
-	tx.Commit()
+	goOn()
 	expect(t, fromA, "PONG")
 	send(t, b, "PING")
 	expect(t, fromB, "PONG")
@@ -41,29 +42,62 @@ func TestLeavingAGroup(t *testing.T) {
 // When the last member has left while something was on its way, who asked hears that nobody is there.
 func TestLastOfAGroupLeaves(t *testing.T) {
 	w := start(t)
-	bound(t, w, core.SubjectExchange, "stored", "stored")
+	first, fromFirst := raw(t, w, quiet, "SUB first 1", "PING")
+	expect(t, fromFirst, "PONG")
 	b, fromB := raw(t, w, quiet, "SUB work g 1", "PING")
 	expect(t, fromB, "PONG")
 	a, fromA := raw(t, w, `CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}`, "SUB in 3", "PING")
 	expect(t, fromA, "PONG")
-	tx := w.broker.Begin()
-	send(t, a, "PUB work in 1", "x", "PUB stored 0", "")
+	goOn := hold(w, first)
+	send(t, a, "PUB first 0", "", "PUB work in 1", "x")
 	member := subOf(w, b, "1")
 	eventually(t, "it is published", func() bool { return member.taken.Load() == 1 })
 	send(t, b, "UNSUB 1", "PING")
 	expect(t, fromB, "PONG")
-	tx.Commit()
+	goOn()
 	expect(t, fromA, "HMSG in 3 36 36", "NATS/1.0 503", "Nats-Subject: work", "", "")
+}
+
+// What a client sent to itself comes before the answer that says that it is stored.
+func TestOwnMessageBeforeItsAnswer(t *testing.T) {
+	w := start(t)
+	q := bound(t, w, core.SubjectExchange, "own", "own")
+	first, fromFirst := raw(t, w, quiet, "SUB first 1", "PING")
+	expect(t, fromFirst, "PONG")
+	a, fromA := raw(t, w, quiet, "SUB own 2", "PING")
+	expect(t, fromA, "PONG")
+	goOn := hold(w, first)
+	send(t, a, "PUB first 0", "", "PUB own 0", "")
+	mine := subOf(w, a, "2")
+	eventually(t, "it is published", func() bool { return mine.taken.Load() == 1 })
+	if n := q.Cursor().State().Pending; n > 0 {
+		t.Error("it is stored before it is delivered")
+	}
+	goOn()
+	expect(t, fromA, "MSG own 2 0")
+}
+
+// connOf is a client's connection.
+func connOf(w *world, nc net.Conn) *conn {
+	for _, c := range w.conns() {
+		if c.nc.RemoteAddr().String() == nc.LocalAddr().String() {
+			return c
+		}
+	}
+	return nil
+}
+
+// hold has whoever delivers to a client wait until goOn is called.
+func hold(w *world, nc net.Conn) (goOn func()) {
+	mu := &connOf(w, nc).out.mu
+	mu.Lock()
+	return mu.Unlock
 }
 
 // subOf is a client's subscription.
 func subOf(w *world, nc net.Conn, sid string) *sub {
-	for _, c := range w.conns() {
-		if c.nc.RemoteAddr().String() == nc.LocalAddr().String() {
-			c.subs.mu.Lock()
-			defer c.subs.mu.Unlock()
-			return c.subs.mu.bySid[sid]
-		}
-	}
-	return nil
+	c := connOf(w, nc)
+	c.subs.mu.Lock()
+	defer c.subs.mu.Unlock()
+	return c.subs.mu.bySid[sid]
 }

@@ -205,12 +205,11 @@ func (p *producer) send(r *route, m *wire.Msg) bool {
 	return took
 }
 
-// finish makes durable, delivers and flushes what was collected. The read buffer may be reused
+// finish delivers, flushes and makes durable what was collected. The read buffer may be reused
 // after it.
 func (p *producer) finish() {
 	if p.scratch != nil {
 		p.settle()
-		p.deliver()
 		clear(p.msgs)
 		p.msgs = p.msgs[:0]
 		p.storing = storing{data: p.storing.data} // the pool keeps nobody
