@@ -97,7 +97,8 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	if s.mu.closed {
 		s.mu.Unlock()
-		return l.Close()
+		l.Close()
+		return nil
 	}
 	s.mu.listeners[l] = struct{}{}
 	s.mu.Unlock()

@@ -148,7 +148,8 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	if s.mu.closing {
 		s.mu.Unlock()
-		return l.Close()
+		l.Close()
+		return nil
 	}
 	if s.cluster == "" {
 		if err := s.loadCluster(); err != nil {

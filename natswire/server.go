@@ -93,7 +93,8 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	if s.mu.stopping || s.mu.lameDuck {
 		s.mu.Unlock()
-		return l.Close()
+		l.Close()
+		return nil
 	}
 	s.mu.listeners[l] = struct{}{}
 	s.mu.Unlock()
