@@ -131,15 +131,7 @@ func TestSlowReaderIsNotDead(t *testing.T) {
 			beats++
 		}
 	}
-	for left := n * size; left > 0; {
-		f, ok := slow.frame()
-		if !ok {
-			t.Fatalf("closed with %d octets to come", left)
-		}
-		if f.Type == wire.FrameBody {
-			left -= len(f.Payload)
-		}
-	}
+	slow.bodies(n * size)
 }
 
 // A message that is larger than all that a consumer may be handed at once is handed over alone.
@@ -178,13 +170,5 @@ func TestGetsOfOneRead(t *testing.T) {
 	if waiting > maxOut+2*size {
 		t.Errorf("%d octets wait", waiting)
 	}
-	for left := n * size; left > 0; {
-		f, ok := r.frame()
-		if !ok {
-			t.Fatalf("closed with %d octets to come", left)
-		}
-		if f.Type == wire.FrameBody {
-			left -= len(f.Payload)
-		}
-	}
+	r.bodies(n * size)
 }

@@ -68,6 +68,20 @@ func (r *raw) frame() (wire.Frame, bool) {
 	}
 }
 
+// bodies passes over frames until that many octets of bodies came.
+func (r *raw) bodies(octets int) {
+	r.t.Helper()
+	for octets > 0 {
+		f, ok := r.frame()
+		if !ok {
+			r.t.Fatalf("closed with %d octets to come", octets)
+		}
+		if f.Type == wire.FrameBody {
+			octets -= len(f.Payload)
+		}
+	}
+}
+
 // method reads frames until a method comes; nil at the end.
 func (r *raw) method() wire.Method {
 	r.t.Helper()

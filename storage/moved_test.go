@@ -26,6 +26,20 @@ func (j *settlingJournal) read(pos Position, p place, b []byte) error {
 	return j.journal.read(pos, p, b)
 }
 
+// openBehind opens a store whose journal is what wrap makes of it.
+func openBehind(t *testing.T, o Options, wrap func(journal) journal) *Store {
+	t.Helper()
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.journal = wrap(s.journal)
+	if err := s.Recover(nil); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestReadWhatMoves: a read whose entries move to a segment meanwhile finds them there, within its limit.
 func TestReadWhatMoves(t *testing.T) {
 	for name, read := range map[string]func(l *Log, from Offset) (int, Offset, error){
@@ -45,15 +59,8 @@ func TestReadWhatMoves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := testOptions(vfs.NewMem())
 			o.CacheBytes = 1
-			s, err := Open(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			j := &settlingJournal{journal: s.journal}
-			s.journal = j
-			if err := s.Recover(nil); err != nil {
-				t.Fatal(err)
-			}
+			j := &settlingJournal{}
+			s := openBehind(t, o, func(inner journal) journal { j.journal = inner; return j })
 			var l *Log
 			commit(t, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })
 			for range 5 {
@@ -107,15 +114,8 @@ func TestReadWhatIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := testOptions(vfs.NewMem())
 			o.mergeRuns = 1
-			s, err := Open(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			j := &syncedJournal{journal: s.journal}
-			s.journal = j
-			if err := s.Recover(nil); err != nil {
-				t.Fatal(err)
-			}
+			j := &syncedJournal{}
+			s := openBehind(t, o, func(inner journal) journal { j.journal = inner; return j })
 			defer mustClose(t, s)
 			var first, l *Log
 			commit(t, s, func(tx *Tx) { first, l = tx.CreateLog(LogOptions{}), tx.CreateLog(LogOptions{}) })
@@ -169,15 +169,8 @@ func TestReadWhatIsReplaced(t *testing.T) {
 func TestDropWhatIsReplaced(t *testing.T) {
 	o := testOptions(vfs.NewMem())
 	o.mergeRuns = 1
-	s, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := &syncedJournal{journal: s.journal}
-	s.journal = j
-	if err := s.Recover(nil); err != nil {
-		t.Fatal(err)
-	}
+	j := &syncedJournal{}
+	s := openBehind(t, o, func(inner journal) journal { j.journal = inner; return j })
 	defer mustClose(t, s)
 	var l *Log
 	commit(t, s, func(tx *Tx) { l = tx.CreateLog(LogOptions{}) })

@@ -41,7 +41,7 @@ func TestSpare(t *testing.T) {
 	}
 	await := func(t *testing.T, j *diskJournal) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			if n, preparing := spares(j); n == 1 && !preparing {
 				return
 			}
